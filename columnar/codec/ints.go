@@ -1,0 +1,157 @@
+package codec
+
+import (
+	"fmt"
+	"slices"
+)
+
+// AppendInt64s appends the column of values to dst. With Auto, or a codec that
+// integers do not know, the encoding is chosen by trial. An error means that the
+// column did not decode to the same values, a defect of this package.
+func AppendInt64s(dst []byte, values []int64, c Codec) ([]byte, error) {
+	return pooled(func(e *Encoder) ([]byte, error) { return e.AppendInt64s(dst, values, c) })
+}
+
+// DecodeInt64s fills dst, whose length is the number of values in the column. An
+// error wraps ErrCorrupt and leaves dst undefined.
+func DecodeInt64s(dst []int64, src []byte) error {
+	return pooledDecoder(func(d *Decoder) error { return d.DecodeInt64s(dst, src) })
+}
+
+// AppendInt64s is the function of the same name with this encoder's buffers.
+func (e *Encoder) AppendInt64s(dst []byte, values []int64, c Codec) ([]byte, error) {
+	start := len(dst)
+	dst, _ = e.appendIntsAs(dst, values, c, 0)
+	if e.sameInts(values, dst[start:]) {
+		return dst, nil
+	}
+	dst = e.appendIntsRaw(dst[:start], values)
+	if e.sameInts(values, dst[start:]) {
+		return dst, nil
+	}
+	return dst[:start], fmt.Errorf("codec: %d integers do not decode to themselves", len(values))
+}
+
+// sameInts decodes a column and compares.
+func (e *Encoder) sameInts(values []int64, column []byte) bool {
+	e.ints = resize(e.ints, len(values))
+	return e.decoder.DecodeInt64s(e.ints, column) == nil && slices.Equal(e.ints, values)
+}
+
+// DecodeInt64s is the function of the same name with this decoder's buffers.
+func (d *Decoder) DecodeInt64s(dst []int64, src []byte) error { return d.ints(dst, src, 0) }
+
+// ints decodes a column of integers at a depth of nesting.
+func (d *Decoder) ints(dst []int64, src []byte, depth int) error {
+	c, compressed, r, err := open(src, integers)
+	if err != nil {
+		return err
+	}
+	if depth > maxDepth {
+		return fmt.Errorf("%w: nested too deep", ErrCorrupt)
+	}
+	switch c {
+	case Constant:
+		v := r.varint("value")
+		for i := range dst {
+			dst[i] = v
+		}
+		err = r.end()
+	case Raw:
+		err = d.words(dst, r, compressed)
+	case Packed:
+		err = decodePacked(dst, r)
+	case Planes:
+		err = d.planes(dst, r, compressed)
+	case Split:
+		err = d.split(dst, r, depth)
+	case Dictionary:
+		err = d.intDictionary(dst, r, depth)
+	case RunLength:
+		err = d.intRuns(dst, r, depth)
+	default:
+		err = fmt.Errorf("%w: integers know no codec %v", ErrCorrupt, c)
+	}
+	if err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	return nil
+}
+
+// appendIntsAs appends a column with the codec asked for, where it can hold the
+// integers, else chosen by trial, and reports whether it needs zstd.
+func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byte, bool) {
+	if len(v) == 0 {
+		return appendVarint(append(dst, header(integers, Constant, false)), 0), false
+	}
+	s := surveyInts(v)
+	if s.min == s.max {
+		return appendVarint(append(dst, header(integers, Constant, false)), v[0]), false
+	}
+	switch c {
+	case Raw:
+		return e.appendIntsRaw(dst, v), false
+	case Packed, Planes, Split:
+		f := e.prepare(v, s, depth)
+		return e.appendFramed(dst, c, f, v, depth)
+	case Dictionary:
+		if out, z, ok := e.appendIntDictionary(dst, v, depth, len(v)); ok {
+			return out, z
+		}
+	case RunLength:
+		return e.appendIntRuns(dst, v, s.runs, depth)
+	}
+	return e.appendInts(dst, v, s, depth)
+}
+
+// survey is what one look at all integers tells.
+type survey struct {
+	min, max int64
+	runs     int
+}
+
+func surveyInts(v []int64) survey {
+	s := survey{min: v[0], max: v[0], runs: 1}
+	before := v[0]
+	for _, x := range v {
+		s.min, s.max = min(s.min, x), max(s.max, x)
+		if x != before {
+			s.runs++
+		}
+		before = x
+	}
+	return s
+}
+
+// Thresholds of the trial. They decide only what is tried.
+const (
+	runsWorth       = 6 // a run must average this many values
+	dictionaryWorth = 4 // an entry must be used this often
+	zstdSample      = 768
+	zstdMin         = 64 // shorter columns gain nothing from zstd
+)
+
+// appendInts chooses the encoding of integers that are not all equal.
+func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte, bool) {
+	c := contest{dst: dst, start: len(dst)}
+	lv := &e.levels[depth]
+	enter := func(column []byte, z bool) { lv.trial = column; c.offer(column, z) }
+
+	if len(v) >= runsWorth && s.runs <= len(v)/runsWorth && depth < maxDepth {
+		enter(e.appendIntRuns(lv.trial[:0], v, s.runs, depth))
+	}
+	f := e.prepare(v, s, depth)
+	plan := planFrame(f, lv)
+	if plan.packedSize < c.size() {
+		enter(e.appendFramed(lv.trial[:0], Packed, f, v, depth))
+	}
+	if len(v) >= zstdMin {
+		e.tryZstd(&c, f, plan, v, s, depth)
+	}
+	if depth < maxDepth && len(v) >= 2*dictionaryWorth {
+		if column, z, ok := e.appendIntDictionary(lv.trial[:0], v, depth, min(len(v)/dictionaryWorth, 1<<12)); ok {
+			enter(column, z)
+		}
+	}
+	return c.dst, c.zstd
+}

@@ -1,0 +1,121 @@
+package codec
+
+import (
+	"fmt"
+	"math"
+)
+
+// appendSplit appends the level's codes in two: the low bits, which look random
+// and are packed, and the bits above as a column of their own.
+func (e *Encoder) appendSplit(dst []byte, f frame, width, depth int) ([]byte, bool) {
+	lv := &e.levels[depth]
+	dst = f.append(append(dst, header(integers, Split, false)))
+	dst = append(dst, byte(width))
+	high, mask := resize(lv.indexes, len(lv.codes)), uint64(1)<<width-1
+	lv.indexes = high
+	for i, c := range lv.codes {
+		high[i] = int64(c >> width)
+		lv.codes[i] = c & mask
+	}
+	dst = appendPacked(dst, lv.codes, width)
+	return e.appendIntsAs(dst, high, Auto, depth+1)
+}
+
+func (d *Decoder) split(dst []int64, r *reader, depth int) error {
+	f := readFrame(r)
+	width := r.u8("width", 63)
+	packed := r.take("low bits", packedSize(len(dst), width))
+	if r.err != nil {
+		return r.err
+	}
+	if depth >= maxDepth {
+		return fmt.Errorf("%w: nested too deep", ErrCorrupt)
+	}
+	lv := &d.levels[depth]
+	lv.ints = resize(lv.ints, len(dst))
+	if err := d.ints(lv.ints, r.rest(), depth+1); err != nil {
+		return err
+	}
+	unpack(asUint64s(dst), packed, width)
+	for i, high := range lv.ints {
+		dst[i] |= high << width
+	}
+	f.restore(dst)
+	return nil
+}
+
+// splitWidth is how many low bits of codes with these bit lengths to keep apart:
+// all but about a byte of the usual ones.
+func splitWidth(lens *[65]int32, n int) int {
+	above, width := 0, 64
+	for width > 0 && above+int(lens[width]) <= n/64 {
+		above += int(lens[width])
+		width--
+	}
+	return max(width-8, 0)
+}
+
+// entropyBits estimates the bits per value that an entropy coder leaves of codes
+// shifted right by width, counting what does not fit a byte with two bytes more.
+func entropyBits(codes []uint64, width int) float64 {
+	var counts [256]int32
+	large, n, stride := 0, 0, 1+len(codes)/2048
+	for i := 0; i < len(codes); i += stride {
+		c := codes[i] >> width
+		if c > 255 {
+			large++
+			c = 255
+		}
+		counts[c]++
+		n++
+	}
+	bits := 0.0
+	for _, c := range counts {
+		if c > 0 {
+			bits -= float64(c) * math.Log2(float64(c)/float64(n))
+		}
+	}
+	return (bits + 16*float64(large)) / float64(n)
+}
+
+// tryZstd enters the encodings that need zstd into the contest, where estimates
+// say that they can win.
+func (e *Encoder) tryZstd(c *contest, f frame, plan framePlan, v []int64, s survey, depth int) {
+	lv := &e.levels[depth]
+	n := len(v)
+	f.codes(lv.codes, lv.residuals)
+	goal := float64(c.size()) * (1 - 1.0/zstdGain)
+	bytesOf := func(bitsPerValue float64) float64 { return bitsPerValue * float64(n) / 8 }
+
+	// What order-0 entropy promises, without and with the low bits apart.
+	width := splitWidth(&plan.zigzagLens, n)
+	order0 := bytesOf(entropyBits(lv.codes, width)+float64(width)) + 24
+
+	// What repetition promises: a stretch of the values themselves, and one of
+	// the planes of the codes.
+	from := (n - min(n, zstdSample)) / 2
+	stretch := min(n, zstdSample)
+	scale := float64(n) / float64(stretch)
+	lv.trial = e.appendWords(lv.trial[:0], v[from:from+stretch], s, lv, true)
+	words := float64(len(lv.trial)) * scale
+	all := lv.codes
+	lv.codes = all[from : from+stretch]
+	lv.trial = e.appendPlanes(lv.trial[:0], f, lv, true)
+	lv.codes = all
+	planes := float64(len(lv.trial)) * scale
+
+	if order0 < goal && order0 < planes*1.02 && depth < maxDepth && width > 0 {
+		column, z := e.appendSplit(lv.trial[:0], f, width, depth)
+		lv.trial = column
+		c.offer(column, z)
+		f.codes(lv.codes, lv.residuals)
+	}
+	if planes < goal*1.05 && planes <= words*1.1 {
+		lv.trial = e.appendPlanes(lv.trial[:0], f, lv, true)
+		c.offer(lv.trial, true)
+	}
+	if words < goal*1.05 && words <= planes*1.1 {
+		lv.trial = e.appendWords(lv.trial[:0], v, s, lv, true)
+		c.offer(lv.trial, true)
+	}
+}
