@@ -4,16 +4,17 @@ import "github.com/trellisdb/trellis/columnar/kernel"
 
 // Summary is what is known of the samples of one set of qualities in a run of
 // slots: everything that an aggregate which merges in time order can ask for.
-// Its zero value is the summary of no samples.
+// Its zero value is the summary of no samples. A copy is independent.
 //
-// Where the run's type is text only Count, Values, the slots and Transitions are
-// set. Values of integer, boolean and enum series are converted to float64.
+// Where the run's type is text only Count, Values, FirstSlot and LastSlot are
+// set: changes of state of a text series are never answered from summaries.
+// Values of integer, boolean and enum series are converted to float64.
 type Summary struct {
 	Count  int64 // samples
 	Values int64 // samples with a value; all below is about these
 
 	Sum     kernel.Exact // of the values
-	Squares kernel.Exact // of the values' squares
+	Squares kernel.Exact // of the values' squares, each as Exact.AddProduct has it
 
 	Min, Max         float64
 	MinSlot, MaxSlot int64 // the first slots that hold them
@@ -27,7 +28,8 @@ type Summary struct {
 
 	// Steps is the integral from FirstSlot to LastSlot of the function that holds
 	// each value until the next, in value × slots; Lines that of the function that
-	// goes in straight lines from value to value.
+	// goes in straight lines from value to value. Lines is made of halves of
+	// values; half of an odd multiple of 2^-1074 is rounded as float64 rounds it.
 	Steps, Lines kernel.Exact
 
 	Transitions int64 // neighbours that differ
@@ -45,3 +47,78 @@ const (
 	StatPath                      // Resets, Steps, Lines, Transitions; includes StatEnds
 	AllStats    = StatSum | StatSquares | StatRange | StatEnds | StatPath
 )
+
+// Has reports whether the group g, one of the constants, is wanted.
+func (s Stats) Has(g Stats) bool { return s.closed()&g != 0 }
+
+// closed returns the set with the groups that others include.
+func (s Stats) closed() Stats {
+	if s&StatPath != 0 {
+		s |= StatEnds
+	}
+	return s
+}
+
+// Merge makes s the summary of its run and the one of next, which is later:
+// next.FirstSlot is greater than s.LastSlot. Both have the groups in stats; the
+// fields of other groups are unspecified afterwards. The time between the two
+// runs counts as any between neighbours does, so that merging the summaries of
+// the parts of a run gives that of the run, however it was cut (invariant C3).
+func (s *Summary) Merge(next *Summary, stats Stats) {
+	count := s.Count + next.Count
+	switch {
+	case next.Values == 0:
+	case s.Values == 0:
+		*s = *next
+	default:
+		s.mergeValues(next, stats)
+	}
+	s.Count = count
+}
+
+func (s *Summary) mergeValues(next *Summary, stats Stats) {
+	s.Values += next.Values
+	if stats.Has(StatSum) {
+		s.Sum.Merge(&next.Sum)
+	}
+	if stats.Has(StatSquares) {
+		s.Squares.Merge(&next.Squares)
+	}
+	if stats.Has(StatRange) {
+		if next.Min < s.Min {
+			s.Min, s.MinSlot = next.Min, next.MinSlot
+		}
+		if next.Max > s.Max {
+			s.Max, s.MaxSlot = next.Max, next.MaxSlot
+		}
+	}
+	if stats.Has(StatPath) {
+		s.Resets.Merge(&next.Resets)
+		s.Steps.Merge(&next.Steps)
+		s.Lines.Merge(&next.Lines)
+		s.Transitions += next.Transitions
+		s.step(next.First, next.FirstSlot-s.LastSlot)
+	}
+	if stats.Has(StatEnds) {
+		s.Last, s.LastSlot = next.Last, next.LastSlot
+	}
+}
+
+// step takes into the path of s that its last value is followed by next after so
+// many slots. It leaves Last as it is.
+func (s *Summary) step(next float64, slots int64) {
+	if next < s.Last {
+		s.Resets.Add(s.Last)
+	}
+	if next != s.Last {
+		s.Transitions++
+	}
+	s.hold(s.Last, next, slots)
+}
+
+// hold adds to the integrals that a is followed by b after so many slots.
+func (s *Summary) hold(a, b float64, slots int64) {
+	s.Steps.AddMultiple(a, slots)
+	s.Lines.AddMultiple(a/2, slots)
+	s.Lines.AddMultiple(b/2, slots)
+}

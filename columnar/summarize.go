@@ -1,0 +1,273 @@
+package columnar
+
+import (
+	"math/bits"
+
+	"github.com/trellisdb/trellis/columnar/kernel"
+)
+
+// windowLen is the number of slots that are summarized at once. It is a multiple
+// of 64, and small enough for their values to stay in the first-level cache.
+const windowLen = 2048
+
+// Summarize returns the summary of the samples of the qualities in want at the
+// slot indexes [from, to) of the block, with the groups of fields in stats.
+func Summarize(b *Block, from, to int, want QualitySet, stats Stats) Summary {
+	var s Summary
+	for from < to {
+		end := min((from|(windowLen-1))+1, to)
+		part := summarizeWindow(b, from, end, want, stats)
+		s.Merge(&part, stats)
+		from = end
+	}
+	return s
+}
+
+// window is a set of slots, bit 0 of which stands for slot index base.
+type window struct {
+	base int
+	set  [windowLen / 64]uint64
+}
+
+// has reports whether slot index i is in the window.
+func (w *window) has(i int) bool { return w.set[(i-w.base)>>6]>>(uint(i-w.base)&63)&1 == 1 }
+
+// summarizeWindow is Summarize for slot indexes that lie in one window.
+func summarizeWindow(b *Block, from, to int, want QualitySet, stats Stats) Summary {
+	if b.Present == nil && b.Status == nil && b.Void == nil && b.Kind == Floats {
+		if !want.Has(Good) {
+			return Summary{}
+		}
+		s := Summary{Count: int64(to - from), Values: int64(to - from)}
+		s.fold(b.Floats[from:to], nil, b.First+int64(from), stats)
+		return s
+	}
+	var samples window
+	samples.selectSamples(b, from, to, want)
+	s := Summary{Count: int64(kernel.Count(samples.set[:], 0, windowLen))}
+	if s.Count == 0 {
+		return s
+	}
+	if b.Void != nil {
+		void := b.Void[samples.base>>6:]
+		for i := range min(len(void), len(samples.set)) {
+			samples.set[i] &^= void[i]
+		}
+	}
+	s.Values = int64(kernel.Count(samples.set[:], 0, windowLen))
+	if s.Values == 0 {
+		return s
+	}
+	if b.Kind == Texts {
+		if stats.Has(StatEnds) {
+			s.FirstSlot, s.LastSlot = samples.ends(b.First)
+		}
+		return s
+	}
+	s.gatherAndFold(b, &samples, stats)
+	return s
+}
+
+// selectSamples sets the window to the samples of the wanted qualities at
+// [from, to).
+func (w *window) selectSamples(b *Block, from, to int, want QualitySet) {
+	w.base = from &^ (windowLen - 1)
+	if b.Status == nil && !want.Has(Good) {
+		return
+	}
+	Bitmap(w.set[:]).SetRange(from-w.base, to-w.base)
+	if b.Present != nil {
+		present := b.Present[w.base>>6:]
+		for i := range min(len(present), len(w.set)) {
+			w.set[i] &= present[i]
+		}
+	}
+	if b.Status == nil || want == AnyQuality {
+		return
+	}
+	for i := from; i < to; {
+		word := (i - w.base) >> 6
+		end := min((i|63)+1, to)
+		w.set[word] &= ofQuality(b.Status[i:end], want) << (uint(i) & 63)
+		i = end
+	}
+}
+
+// ofQuality returns which of at most 64 statuses have a wanted quality.
+func ofQuality(statuses []Status, want QualitySet) (word uint64) {
+	for i, s := range statuses {
+		word |= uint64(want>>s.Quality()&1) << uint(i)
+	}
+	return word
+}
+
+// ends returns the first and the last slot of the window, which is not empty, in a
+// block that begins at slot first.
+func (w *window) ends(first int64) (from, to int64) {
+	low, high := 0, len(w.set)-1
+	for w.set[low] == 0 {
+		low++
+	}
+	for w.set[high] == 0 {
+		high--
+	}
+	start := first + int64(w.base)
+	return start + int64(low*64+bits.TrailingZeros64(w.set[low])), start + int64(high*64+63-bits.LeadingZeros64(w.set[high]))
+}
+
+// slot returns the window's slot number k, counted from 0, relative to base.
+func (w *window) slot(k int) int {
+	for i, word := range w.set {
+		n := bits.OnesCount64(word)
+		if k >= n {
+			k -= n
+			continue
+		}
+		for range k {
+			word &= word - 1
+		}
+		return i*64 + bits.TrailingZeros64(word)
+	}
+	return windowLen
+}
+
+// gatherAndFold folds the values at the window's slots into s, which has counted
+// them.
+func (s *Summary) gatherAndFold(b *Block, w *window, stats Stats) {
+	start := b.First + int64(w.base)
+	first, last := w.ends(0)
+	if b.Kind == Floats && last-first+1 == s.Values {
+		s.fold(b.Floats[first:last+1], nil, b.First+first, stats)
+		return
+	}
+	var space [windowLen]float64
+	values := space[:0]
+	for i, word := range w.set {
+		if word == 0 {
+			continue
+		}
+		at := w.base + i*64
+		if b.Kind == Floats {
+			values = appendFloats(values, b.Floats[at:], word)
+		} else {
+			values = appendInts(values, b.Ints[at:], word)
+		}
+	}
+	s.fold(values, w, start, stats)
+}
+
+// appendFloats appends the values whose bit is set.
+func appendFloats(dst, values []float64, word uint64) []float64 {
+	if word == ^uint64(0) {
+		return append(dst, values[:64]...)
+	}
+	for ; word != 0; word &= word - 1 {
+		dst = append(dst, values[bits.TrailingZeros64(word)])
+	}
+	return dst
+}
+
+// appendInts appends the values whose bit is set as float64.
+func appendInts(dst []float64, values []int64, word uint64) []float64 {
+	for ; word != 0; word &= word - 1 {
+		dst = append(dst, float64(values[bits.TrailingZeros64(word)]))
+	}
+	return dst
+}
+
+// fold sets the fields of s, but for the counts, from its values. These are the
+// ones at the slots of w, which begins at slot start; a nil w means that they are
+// at start and the slots that follow it.
+func (s *Summary) fold(values []float64, w *window, start int64, stats Stats) {
+	slot := func(i int) int64 {
+		if w != nil {
+			i = w.slot(i)
+		}
+		return start + int64(i)
+	}
+	last := len(values) - 1
+	if stats.Has(StatEnds) {
+		s.First, s.FirstSlot = values[0], slot(0)
+		s.Last, s.LastSlot = values[last], slot(last)
+	}
+	if stats.Has(StatSum) || stats.Has(StatPath) {
+		var halves bool
+		s.Min, s.Max, halves = kernel.Dense(values, &s.Sum)
+		if stats.Has(StatPath) {
+			s.foldPath(values, w, halves)
+		}
+	} else if stats.Has(StatRange) {
+		s.Min, s.Max, _ = kernel.MinMax(values, nil)
+	}
+	if stats.Has(StatSquares) {
+		kernel.Squares(values, nil, &s.Squares)
+	}
+	if stats.Has(StatRange) {
+		s.MinSlot = slot(kernel.Index(values, nil, s.Min))
+		s.MaxSlot = slot(kernel.Index(values, nil, s.Max))
+	} else {
+		s.Min, s.Max = 0, 0
+	}
+	if !stats.Has(StatSum) {
+		s.Sum = kernel.Exact{}
+	}
+}
+
+// foldPath sets the path of s, of which Sum and the ends are known. halves says
+// that every value can be halved without rounding.
+func (s *Summary) foldPath(values []float64, w *window, halves bool) {
+	var falls [windowLen / 64]uint64
+	s.Transitions = int64(kernel.Neighbours(falls[:], values))
+	kernel.Sum(values, falls[:], &s.Resets)
+	if !halves {
+		s.walk(values, w)
+		return
+	}
+	// Were the values at slots in a row, each but the last would count once in
+	// Steps, and each in Lines, where the first and the last count as halves.
+	s.Steps, s.Lines = s.Sum, s.Sum
+	s.Steps.Add(-s.Last)
+	s.Lines.Add(-s.First / 2)
+	s.Lines.Add(-s.Last / 2)
+	if w == nil {
+		return
+	}
+	// Now the gaps.
+	i := 0 // index of the value at slot `at`
+	for at := kernel.Next(w.set[:], 0, windowLen); ; {
+		end := w.runEnd(at)
+		i += end - at
+		at = kernel.Next(w.set[:], end, windowLen)
+		if at == windowLen {
+			return
+		}
+		s.hold(values[i-1], values[i], int64(at-end))
+	}
+}
+
+// runEnd returns the first slot after at, which is in the window, that is not.
+func (w *window) runEnd(at int) int {
+	for at < windowLen {
+		if gap := ^w.set[at>>6] >> (uint(at) & 63); gap != 0 {
+			return at + bits.TrailingZeros64(gap)
+		}
+		at = (at | 63) + 1
+	}
+	return at
+}
+
+// walk sets the integrals of s pair by pair.
+func (s *Summary) walk(values []float64, w *window) {
+	at := 0
+	if w != nil {
+		at = kernel.Next(w.set[:], 0, windowLen)
+	}
+	for i := 1; i < len(values); i++ {
+		next := at + 1
+		if w != nil {
+			next = kernel.Next(w.set[:], next, windowLen)
+		}
+		s.hold(values[i-1], values[i], int64(next-at))
+		at = next
+	}
+}
