@@ -1,0 +1,228 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// casts holds the conversions between types; those of a type to itself and of
+// Unknown, which is only ever NULL, need none.
+var casts = map[[2]plan.Type]kernel{}
+
+func registerCast(from, to plan.Type, k kernel) struct{} {
+	casts[[2]plan.Type{from, to}] = k
+	return struct{}{}
+}
+
+// Castable reports whether a value of one type can be converted to another.
+func Castable(from, to plan.Type) bool {
+	_, ok := casts[[2]plan.Type{from, to}]
+	return ok || from == to || from == plan.Unknown
+}
+
+// nothing is a NULL of some type, whatever its argument.
+type nothing struct {
+	arg node
+	t   plan.Type
+}
+
+func (n nothing) eval(b *batch) (Vector, error) { return null(n.t, b.n), nil }
+
+func compileCast(e *plan.Cast, env *Env) (node, error) {
+	arg, err := compile(e.Arg, env)
+	if err != nil {
+		return nil, err
+	}
+	from := e.Arg.Type()
+	if from == plan.Unknown {
+		return nothing{arg, e.To}, nil
+	}
+	k, ok := casts[[2]plan.Type{from, e.To}]
+	switch {
+	case from == e.To && e.To == plan.Double && e.Scale >= 0:
+		k = unary(func(x float64) float64 { return roundTo(x, int64(e.Scale)) })
+	case from == e.To:
+		return arg, nil
+	case !ok:
+		return nil, plan.Errorf(e.At, plan.CodeCannotCoerce, "cannot cast type %s to %s", from, e.To)
+	case e.To == plan.Double && e.Scale >= 0:
+		k = thenRound(k, int64(e.Scale))
+	}
+	c := call{context: callContext{env: env, result: e.To, at: e.At}, args: []node{arg}, kernel: k}
+	if constant(c.args) {
+		return fold(c)
+	}
+	return c, nil
+}
+
+// thenRound rounds what a conversion to Double yields.
+func thenRound(k kernel, digits int64) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		v, err := k(c, args, n)
+		if err != nil {
+			return Vector{}, err
+		}
+		out := make([]float64, len(v.Floats))
+		for i, x := range v.Floats {
+			out[i] = roundTo(x, digits)
+		}
+		return of(out, v.Valid), nil
+	}
+}
+
+// roundTo rounds to a number of digits after the point (before it where
+// negative), halves away from zero as PostgreSQL does for numeric: it rounds the
+// shortest decimal that stands for x, so that 1.005 becomes 1.01.
+func roundTo(x float64, digits int64) float64 {
+	if digits > 30 || infinite(x) || x == math.Trunc(x) && digits >= 0 {
+		return x
+	}
+	if digits < -308 {
+		return 0
+	}
+	out, err := strconv.ParseFloat(roundDecimal(strconv.FormatFloat(math.Abs(x), 'f', -1, 64), int(digits)), 64)
+	if err != nil {
+		return x
+	}
+	return math.Copysign(out, x)
+}
+
+// roundDecimal rounds a plain decimal without sign, halves up.
+func roundDecimal(s string, digits int) string {
+	whole, fraction, _ := strings.Cut(s, ".")
+	all := []byte("0" + whole + fraction)
+	keep := 1 + len(whole) + digits // digits of all to keep
+	if keep >= len(all) {
+		return s
+	}
+	if keep < 1 {
+		return "0"
+	}
+	up := all[keep] >= '5'
+	for i := keep; i < len(all); i++ {
+		all[i] = '0'
+	}
+	for i := keep - 1; up && i >= 0; i-- {
+		if all[i]++; all[i] <= '9' {
+			break
+		}
+		all[i] = '0'
+	}
+	return string(all[:1+len(whole)]) + "." + string(all[1+len(whole):])
+}
+
+// Conversions between numbers, booleans and text.
+var (
+	_ = registerCast(plan.Bigint, plan.Double, unary(func(x int64) float64 { return float64(x) }))
+	_ = registerCast(plan.Double, plan.Bigint, unaryErr(floatToInt))
+	_ = registerCast(plan.Bigint, plan.Boolean, unary(func(x int64) bool { return x != 0 }))
+	_ = registerCast(plan.Boolean, plan.Bigint, unary(boolToInt))
+	_ = registerCast(plan.Boolean, plan.Text, unary(strconv.FormatBool))
+	_ = registerCast(plan.Bigint, plan.Text, unary(func(x int64) string { return strconv.FormatInt(x, 10) }))
+	_ = registerCast(plan.Double, plan.Text, unary(formatFloat))
+	_ = registerCast(plan.JSON, plan.Text, unary(func(s string) string { return s }))
+	_ = registerCast(plan.Text, plan.Boolean, unaryErr(parseBool))
+	_ = registerCast(plan.Text, plan.Bigint, unaryErr(parseInt))
+	_ = registerCast(plan.Text, plan.Double, unaryErr(parseFloat))
+)
+
+func boolToInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// floatToInt rounds to the nearest integer, halves to even, as PostgreSQL does.
+func floatToInt(_ *callContext, x float64) (int64, error) {
+	r := math.RoundToEven(x)
+	if !(r >= -1<<63 && r < 1<<63) {
+		return 0, errIntRange
+	}
+	return int64(r), nil
+}
+
+// formatFloat prints the shortest decimal that reads back as x, as PostgreSQL
+// does.
+func formatFloat(x float64) string {
+	switch {
+	case math.IsInf(x, 1):
+		return "Infinity"
+	case math.IsInf(x, -1):
+		return "-Infinity"
+	case math.IsNaN(x):
+		return "NaN"
+	}
+	if e := math.Abs(x); e == 0 || e >= 1e-4 && e < 1e15 {
+		return strconv.FormatFloat(x, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(x, 'e', -1, 64)
+}
+
+func invalidText(t plan.Type, s string) error {
+	return plan.Errorf(0, plan.CodeInvalidText, "invalid input syntax for type %s: %q", t, s)
+}
+
+// parseBool reads what PostgreSQL takes for a boolean.
+func parseBool(_ *callContext, s string) (bool, error) {
+	word := strings.ToLower(strings.TrimSpace(s))
+	switch word {
+	case "1", "on":
+		return true, nil
+	case "0", "of", "off":
+		return false, nil
+	case "":
+		return false, invalidText(plan.Boolean, s)
+	}
+	switch {
+	case strings.HasPrefix("true", word), strings.HasPrefix("yes", word):
+		return true, nil
+	case strings.HasPrefix("false", word), strings.HasPrefix("no", word):
+		return false, nil
+	}
+	return false, invalidText(plan.Boolean, s)
+}
+
+func parseInt(_ *callContext, s string) (int64, error) {
+	x, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+	if err == nil {
+		return x, nil
+	}
+	if _, ferr := strconv.ParseFloat(strings.TrimSpace(s), 64); ferr == nil && !strings.ContainsAny(s, ".eEnNiI") {
+		return 0, plan.Errorf(0, plan.CodeOutOfRange, "value %q is out of range for type bigint", s)
+	}
+	return 0, invalidText(plan.Bigint, s)
+}
+
+func parseFloat(_ *callContext, s string) (float64, error) {
+	t := strings.TrimSpace(s)
+	if strings.ContainsAny(t, "_xXpP") { // Go's spellings, not SQL's
+		return 0, invalidText(plan.Double, s)
+	}
+	x, err := strconv.ParseFloat(t, 64)
+	if err != nil {
+		if math.IsInf(x, 0) {
+			return 0, plan.Errorf(0, plan.CodeOutOfRange, "%q is out of range for type double precision", s)
+		}
+		return 0, invalidText(plan.Double, s)
+	}
+	return x, nil
+}
+
+// Convert returns a value as one of another type, for the places outside of
+// expressions where that is needed (parameters, settings); a plan.Error where it
+// has no such value.
+func Convert(l plan.Literal, to plan.Type, env *Env) (plan.Literal, error) {
+	if l.Value == nil || l.T == to {
+		return plan.Literal{Value: l.Value, T: to}, nil
+	}
+	out, err := Constant(&plan.Cast{Arg: &l, To: to, Scale: -1}, env)
+	if err != nil {
+		return plan.Literal{}, fmt.Errorf("value of type %s: %w", l.T, err)
+	}
+	return out, nil
+}
