@@ -17,3 +17,21 @@ type Series struct {
 	States      []string // names of an enum's ordinals; for boolean none or two
 	Created     int64    // instant
 }
+
+// WithDefaults returns the series with what was left out filled in: the block
+// length that suits its period, zone UTC, codec auto, no labels.
+func (s Series) WithDefaults() Series {
+	if s.Grid.BlockLen == 0 && s.Grid.Period > 0 {
+		s.Grid.BlockLen = columnar.DefaultBlockLen(s.Grid.Period)
+	}
+	if s.Zone == "" {
+		s.Zone = "UTC"
+	}
+	if s.Codec == "" {
+		s.Codec = "auto"
+	}
+	if s.Labels == "" {
+		s.Labels = "{}"
+	}
+	return s
+}
