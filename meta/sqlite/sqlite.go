@@ -57,6 +57,9 @@ func (c *Catalog) open(ctx context.Context) (err error) {
 	if c.write, err = connect(file, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(full)"}}); err != nil {
 		return err
 	}
+	if err := c.write.PingContext(ctx); err != nil {
+		return err
+	}
 	if err := migrate(ctx, c.write); err != nil {
 		return err
 	}
