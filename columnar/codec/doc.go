@@ -38,7 +38,7 @@
 //	constant    z value
 //	raw         u8 bytes per word (1, 2, 4, 8), z base, section: words over base
 //	packed      frame, u8 width, u exceptions, codes packed at width,
-//	            per exception: u gap, u bits above width
+//	            per exception: u gap, z bits above width
 //	planes      frame, u8 planes, section: byte 0 of every code, byte 1, …
 //	split       frame, u8 width, low bits of the codes packed at width,
 //	            part: the bits above

@@ -160,8 +160,8 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		lv.trial = column
 		c.offer(column, z)
 	}
-	if nests && n >= 2*dictionaryWorth {
-		if column, z, ok := e.appendFloatDictionary(lv.trial[:0], values, min(n/dictionaryWorth, 1<<12), depth); ok {
+	if nests && !isDecimal && n >= 2*dictionaryWorth {
+		if column, z, ok := e.appendFloatDictionary(lv.trial[:0], values, min(n/dictionaryWorth, maxEntries), depth); ok {
 			lv.trial = column
 			c.offer(column, z)
 		}

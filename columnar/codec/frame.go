@@ -120,71 +120,73 @@ func (f *frame) residuals(dst, numbers []int64) {
 
 // restore turns codes into integers, in place.
 func (f *frame) restore(v []int64) {
-	// Steps of one cache-resident stretch at a time, so that the passes after
-	// the first find their input in the first-level cache.
-	const stretch = 1024
-	sum, slope := f.start, f.slope
-	k := (f.predictor - smooth0) & 7
-	if f.predictor > smooth0 && f.predictor <= smooth6 {
-		sum <<= k
+	if f.zigzag {
+		for i, c := range v {
+			v[i] = unzigzag(uint64(c))
+		}
 	}
-	for len(v) > 0 {
-		s := v[:min(stretch, len(v))]
-		v = v[len(s):]
-		base := f.base
-		if f.zigzag {
-			for i, c := range s {
-				s[i] = unzigzag(uint64(c)) + base
-			}
-		} else if base != 0 {
-			for i := range s {
-				s[i] += base
+	base := f.base
+	switch p := f.predictor; p {
+	case none:
+		if base != 0 {
+			for i := range v {
+				v[i] += base
 			}
 		}
-		switch f.predictor {
-		case none:
-		case smooth0:
-			sum = prefixSum(s, sum)
-		case line:
-			for i, r := range s {
-				slope += r
-				sum += slope
-				s[i] = sum
-			}
-		default:
-			for i, r := range s {
-				s[i] = r + sum>>k
-				sum += r
-			}
-		}
-		if f.step > 1 {
-			step, origin := int64(f.step), f.origin
-			for i, x := range s {
-				s[i] = origin + step*x
-			}
+	case smooth0:
+		restoreDelta(v, f.start, base)
+	case line:
+		restoreLine(v, f.start, f.slope, base)
+	default:
+		restoreSmooth(v, f.start, base, p)
+	}
+	if f.step > 1 {
+		step, origin := int64(f.step), f.origin
+		for i, x := range v {
+			v[i] = origin + step*x
 		}
 	}
 }
 
-// prefixSum replaces every element by sum plus all elements up to it and gives
-// back the last one.
-func prefixSum(v []int64, sum int64) int64 {
+// restoreDelta replaces every residual, of which base is missing, by start plus all
+// residuals up to it.
+func restoreDelta(v []int64, start, base int64) {
+	sum := start
+	base2 := base + base
+	base3, base4 := base2+base, base2+base2
 	for len(v) >= 4 {
-		w := v[:4]
-		a := w[0]
-		b := a + w[1]
-		c := w[2]
-		d := c + w[3]
-		w[0], w[1], w[2] = sum+a, sum+b, sum+b+c
-		sum += b + d
+		w := v[:4:4]
+		a, c := w[0], w[2]
+		b, d := a+w[1], c+w[3]
+		w[0] = sum + base + a
+		w[1] = sum + base2 + b
+		w[2] = sum + base3 + b + c
+		sum += base4 + b + d
 		w[3] = sum
 		v = v[4:]
 	}
 	for i, x := range v {
-		sum += x
+		sum += x + base
 		v[i] = sum
 	}
-	return sum
+}
+
+func restoreLine(v []int64, before, slope, base int64) {
+	for i, r := range v {
+		slope += r + base
+		before += slope
+		v[i] = before
+	}
+}
+
+func restoreSmooth(v []int64, start, base int64, p predictor) {
+	k := (p - smooth0) & 7
+	sum := start << k
+	for i, r := range v {
+		r += base
+		v[i] = r + sum>>k
+		sum += r
+	}
 }
 
 // fitSample and its parts: how many integers decide the frame of a column.

@@ -92,8 +92,8 @@ func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byt
 	case Raw:
 		return e.appendIntsRaw(dst, v), false
 	case Packed, Planes, Split:
-		f := e.prepare(v, s, depth)
-		return e.appendFramed(dst, c, f, v, depth)
+		plan := e.prepare(v, s, depth)
+		return e.appendFramed(dst, c, &plan, depth)
 	case Dictionary:
 		if out, z, ok := e.appendIntDictionary(dst, v, depth, len(v)); ok {
 			return out, z
@@ -127,8 +127,9 @@ func surveyInts(v []int64) survey {
 const (
 	runsWorth       = 6 // a run must average this many values
 	dictionaryWorth = 4 // an entry must be used this often
-	zstdSample      = 768
-	zstdMin         = 64 // shorter columns gain nothing from zstd
+	maxEntries      = 4096
+	zstdSample      = 768 // values that are compressed to see what it brings
+	zstdMin         = 64  // shorter columns gain nothing from zstd
 )
 
 // appendInts chooses the encoding of integers that are not all equal.
@@ -140,16 +141,21 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 	if len(v) >= runsWorth && s.runs <= len(v)/runsWorth && depth < maxDepth {
 		enter(e.appendIntRuns(lv.trial[:0], v, s.runs, depth))
 	}
-	f := e.prepare(v, s, depth)
-	plan := planFrame(f, lv)
-	if plan.packedSize < c.size() {
-		enter(e.appendFramed(lv.trial[:0], Packed, f, v, depth))
+	plan := e.prepare(v, s, depth)
+	if plan.size < c.size() {
+		enter(e.appendFramed(lv.trial[:0], Packed, &plan, depth))
 	}
 	if len(v) >= zstdMin {
-		e.tryZstd(&c, f, plan, v, s, depth)
+		e.tryZstd(&c, &plan, v, s, depth)
 	}
 	if depth < maxDepth && len(v) >= 2*dictionaryWorth {
-		if column, z, ok := e.appendIntDictionary(lv.trial[:0], v, depth, min(len(v)/dictionaryWorth, 1<<12)); ok {
+		// A dictionary must at least halve the range of the integers, or its
+		// places are no smaller than they are.
+		limit := min(len(v)/dictionaryWorth, maxEntries)
+		if width := uint64(s.max - s.min); width < 2*uint64(limit) {
+			limit = int(width / 2)
+		}
+		if column, z, ok := e.appendIntDictionary(lv.trial[:0], v, depth, limit); ok {
 			enter(column, z)
 		}
 	}

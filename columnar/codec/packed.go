@@ -6,9 +6,9 @@ import (
 	"math/bits"
 )
 
-// prepare chooses the frame of integers and leaves their residuals in the level's
-// scratch space.
-func (e *Encoder) prepare(v []int64, s survey, depth int) frame {
+// prepare chooses the frame of integers, leaves their residuals in the level's
+// scratch space and plans how to pack them.
+func (e *Encoder) prepare(v []int64, s survey, depth int) framePlan {
 	lv := &e.levels[depth]
 	step, numbers := uint64(1), v
 	if s.max-s.min > 0 { // else their differences overflow
@@ -25,7 +25,7 @@ func (e *Encoder) prepare(v []int64, s survey, depth int) frame {
 	f.step, f.origin = step, v[0]
 	lv.residuals = resize(lv.residuals, len(v))
 	f.residuals(lv.residuals, numbers)
-	return f
+	return planFrame(f, lv)
 }
 
 // commonStep is the greatest common divisor of all differences to the first
@@ -52,41 +52,42 @@ func commonStep(v []int64) uint64 {
 	return max(g, 1)
 }
 
-// framePlan is what a frame's residuals cost.
+// framePlan is a frame and what its residuals cost.
 type framePlan struct {
-	zigzagLens [65]int32 // how many zigzag codes have so many bits
-	packedSize int       // bytes, estimated
-	width      int
-	unsigned   bool // packing as unsigned codes over the least residual is smaller
-	least      int64
+	frame      frame     // of zigzag codes
+	zigzagLens [65]int32 // how many of them have so many bits
+	base       int64     // of packed codes
+	width      int       // of packed codes
+	size       int       // bytes when packed, estimated
 }
 
-// planFrame weighs how to pack the residuals that prepare left: zigzag around the
-// frame's base or unsigned over the least one, at the width where codes and
-// exceptions together are smallest.
+// planFrame weighs how to pack the residuals that prepare left: in a window of
+// 2^width around the frame's base or from the least residual on, at the width
+// where codes and exceptions together are smallest.
 func planFrame(f frame, lv *level) framePlan {
-	var p framePlan
+	p := framePlan{frame: f}
 	r := lv.residuals
-	p.least = r[0]
-	most := r[0]
+	least, most := r[0], r[0]
 	for _, x := range r {
-		p.least, most = min(p.least, x), max(most, x)
+		least, most = min(least, x), max(most, x)
 		p.zigzagLens[bits.Len64(zigzag(x-f.base))]++
 	}
-	width, cost := packedWidth(&p.zigzagLens)
-	p.width, p.packedSize = width, cost
-	if full := bits.Len64(uint64(most - p.least)); packedSize(len(r), full-1) < cost+8 {
-		// Unsigned codes need one bit less at best, so they are counted only
-		// where that can win.
+	p.width, p.size = packedWidth(&p.zigzagLens)
+	p.base = f.base
+	if p.width > 0 {
+		p.base -= 1 << (p.width - 1)
+	}
+	if full := bits.Len64(uint64(most - least)); packedSize(len(r), full-2) < p.size {
+		// Only then can a window with all outliers on one side be smaller.
 		var lens [65]int32
 		for _, x := range r {
-			lens[bits.Len64(uint64(x-p.least))]++
+			lens[bits.Len64(uint64(x-least))]++
 		}
-		if w, c := packedWidth(&lens); c < p.packedSize || (c == p.packedSize && f.predictor == none) {
-			p.width, p.packedSize, p.unsigned = w, c, true
+		if w, size := packedWidth(&lens); size <= p.size {
+			p.base, p.width, p.size = least, w, size
 		}
 	}
-	p.packedSize += 16
+	p.size += 16
 	return p
 }
 
@@ -97,53 +98,50 @@ func packedWidth(lens *[65]int32) (width, bytes int) {
 	for _, n := range lens {
 		total += int(n)
 	}
-	best, bestCost := 64, 1<<62
-	exceptions, exceptionBytes := 0, 0
-	for w := 64; w >= 0; w-- {
+	top := 64
+	for top > 0 && lens[top] == 0 {
+		top--
+	}
+	best, bestCost := top, packedSize(total, top)
+	for w, exceptions := top-1, int(lens[top]); w >= 0 && exceptions <= total/8; w-- {
 		gap := 1
-		if exceptions > 0 && total/exceptions > 100 {
+		if total/exceptions > 100 {
 			gap = 2
 		}
-		exceptionBytes = 0
-		for l := w + 1; l <= 64; l++ {
-			exceptionBytes += int(lens[l]) * (gap + (l-w+6)/7)
+		cost := packedSize(total, w) + exceptions*gap
+		for l := w + 1; l <= top; l++ {
+			cost += int(lens[l]) * ((l - w + 7) / 7)
 		}
-		if cost := packedSize(total, w) + exceptionBytes; cost <= bestCost {
+		if cost <= bestCost {
 			best, bestCost = w, cost
 		}
 		exceptions += int(lens[w])
-		if exceptions > total/8 {
-			break
-		}
 	}
 	return best, bestCost
 }
 
-// appendFramed appends integers whose residuals prepare has left behind.
-func (e *Encoder) appendFramed(dst []byte, c Codec, f frame, v []int64, depth int) ([]byte, bool) {
+// appendFramed appends integers as prepare has planned.
+func (e *Encoder) appendFramed(dst []byte, c Codec, p *framePlan, depth int) ([]byte, bool) {
 	lv := &e.levels[depth]
-	lv.codes = resize(lv.codes, len(v))
-	plan := planFrame(f, lv)
-	switch c {
-	case Planes:
-		f.codes(lv.codes, lv.residuals)
+	f := p.frame
+	switch {
+	case c == Planes:
+		f.codes(lv)
 		return e.appendPlanes(dst, f, lv, true), true
-	case Split:
-		if depth < maxDepth {
-			f.codes(lv.codes, lv.residuals)
-			return e.appendSplit(dst, f, splitWidth(&plan.zigzagLens, len(v)), depth)
-		}
+	case c == Split && depth < maxDepth:
+		f.codes(lv)
+		return e.appendSplit(dst, f, splitWidth(&p.zigzagLens, len(lv.codes)), depth)
 	}
-	if plan.unsigned {
-		f.zigzag, f.base = false, plan.least
-	}
-	f.codes(lv.codes, lv.residuals)
-	return appendPackedColumn(dst, f, plan.width, lv), false
+	f.zigzag, f.base = false, p.base
+	f.codes(lv)
+	return appendPackedColumn(dst, f, p.width, lv), false
 }
 
-// codes turns residuals into codes.
-func (f *frame) codes(dst []uint64, residuals []int64) {
-	dst = dst[:len(residuals)]
+// codes turns the level's residuals into its codes.
+func (f *frame) codes(lv *level) {
+	residuals := lv.residuals
+	lv.codes = resize(lv.codes, len(residuals))
+	dst := lv.codes
 	if f.zigzag {
 		for i, r := range residuals {
 			dst[i] = zigzag(r - f.base)
@@ -155,7 +153,9 @@ func (f *frame) codes(dst []uint64, residuals []int64) {
 	}
 }
 
-// appendPackedColumn appends the level's codes at width bits, with exceptions.
+// appendPackedColumn appends the level's codes at width bits. Codes outside that
+// window, on either side, are exceptions: their bits above width, as a signed
+// number, come after the others.
 func appendPackedColumn(dst []byte, f frame, width int, lv *level) []byte {
 	dst = f.append(append(dst, header(integers, Packed, false)))
 	dst = append(dst, byte(width))
@@ -165,7 +165,7 @@ func appendPackedColumn(dst []byte, f frame, width int, lv *level) []byte {
 		for i, c := range lv.codes {
 			if c > mask {
 				patch = binary.AppendUvarint(patch, uint64(i-last-1))
-				patch = binary.AppendUvarint(patch, c>>width)
+				patch = appendVarint(patch, int64(c)>>width)
 				lv.codes[i] = c & mask
 				last = i
 				exceptions++
@@ -192,12 +192,12 @@ func decodePacked(dst []int64, r *reader) error {
 	at := -1
 	for range exceptions {
 		gap := r.uvarint("exception")
-		high := r.uvarint("exception")
+		high := r.varint("exception")
 		if gap >= uint64(len(codes)-at-1) {
 			return fmt.Errorf("%w: exception after the last value", ErrCorrupt)
 		}
 		at += int(gap) + 1
-		codes[at] |= high << width
+		codes[at] |= uint64(high) << width
 	}
 	if err := r.end(); err != nil {
 		return err

@@ -80,42 +80,67 @@ func entropyBits(codes []uint64, width int) float64 {
 
 // tryZstd enters the encodings that need zstd into the contest, where estimates
 // say that they can win.
-func (e *Encoder) tryZstd(c *contest, f frame, plan framePlan, v []int64, s survey, depth int) {
+func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth int) {
 	lv := &e.levels[depth]
 	n := len(v)
-	f.codes(lv.codes, lv.residuals)
+	p.frame.codes(lv)
 	goal := float64(c.size()) * (1 - 1.0/zstdGain)
-	bytesOf := func(bitsPerValue float64) float64 { return bitsPerValue * float64(n) / 8 }
 
-	// What order-0 entropy promises, without and with the low bits apart.
-	width := splitWidth(&plan.zigzagLens, n)
-	order0 := bytesOf(entropyBits(lv.codes, width)+float64(width)) + 24
+	// What order-0 entropy promises, with the low bits apart.
+	width := splitWidth(&p.zigzagLens, n)
+	order0 := (entropyBits(lv.codes, width)+float64(width))*float64(n)/8 + 24
 
-	// What repetition promises: a stretch of the values themselves, and one of
-	// the planes of the codes.
-	from := (n - min(n, zstdSample)) / 2
+	// What repetition promises, by compressing a stretch of the values themselves
+	// and one of the planes of their codes.
 	stretch := min(n, zstdSample)
+	from := (n - stretch) / 2
 	scale := float64(n) / float64(stretch)
-	lv.trial = e.appendWords(lv.trial[:0], v[from:from+stretch], s, lv, true)
-	words := float64(len(lv.trial)) * scale
-	all := lv.codes
-	lv.codes = all[from : from+stretch]
-	lv.trial = e.appendPlanes(lv.trial[:0], f, lv, true)
-	lv.codes = all
-	planes := float64(len(lv.trial)) * scale
+	words, planes := math.Inf(1), math.Inf(1)
+	if wordBytes := wordWidth(s); repeats(asUint64s(v[from:from+stretch]), 8/wordBytes) {
+		lv.trial = e.appendWords(lv.trial[:0], v[from:from+stretch], s, lv, true)
+		words = float64(len(lv.trial)) * scale
+	}
+	if width == 0 || repeats(lv.codes[from:from+stretch], 4) {
+		all := lv.codes
+		lv.codes = all[from : from+stretch]
+		lv.trial = e.appendPlanes(lv.trial[:0], p.frame, lv, true)
+		lv.codes = all
+		planes = float64(len(lv.trial)) * scale
+	}
 
-	if order0 < goal && order0 < planes*1.02 && depth < maxDepth && width > 0 {
-		column, z := e.appendSplit(lv.trial[:0], f, width, depth)
+	if order0 < goal*1.03 && order0 < planes*1.02 && depth < maxDepth && width > 0 {
+		column, z := e.appendSplit(lv.trial[:0], p.frame, width, depth)
 		lv.trial = column
 		c.offer(column, z)
-		f.codes(lv.codes, lv.residuals)
+		p.frame.codes(lv)
 	}
 	if planes < goal*1.05 && planes <= words*1.1 {
-		lv.trial = e.appendPlanes(lv.trial[:0], f, lv, true)
+		lv.trial = e.appendPlanes(lv.trial[:0], p.frame, lv, true)
 		c.offer(lv.trial, true)
 	}
 	if words < goal*1.05 && words <= planes*1.1 {
 		lv.trial = e.appendWords(lv.trial[:0], v, s, lv, true)
 		c.offer(lv.trial, true)
 	}
+}
+
+// repeats reports whether many sequences of count values occur a second time, so
+// that it pays to ask zstd.
+func repeats(v []uint64, count int) bool {
+	var seen [1024]uint32
+	found := 0
+	const prime = 0x9e3779b97f4a7c15
+	for i := 0; i+count <= len(v); i++ {
+		h := uint64(count)
+		for _, x := range v[i : i+count] {
+			h = (h ^ x) * prime
+			h ^= h >> 32
+		}
+		at, tag := h>>54, uint32(h)|1
+		if seen[at] == tag {
+			found++
+		}
+		seen[at] = tag
+	}
+	return found > len(v)/64
 }
