@@ -90,15 +90,23 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	have, know, err := provider.GetVersions(ctx)
-	if err != nil {
-		return err
+	// Of two processes that open an old file at once, one fails at each step. It goes
+	// on for as long as the other one gets ahead.
+	for before := int64(-1); ; {
+		have, know, errVersion := provider.GetVersions(ctx)
+		switch {
+		case errVersion != nil:
+			return errVersion
+		case have > know:
+			return fmt.Errorf("its schema %d is newer than %d, the newest that this program knows: use a newer release", have, know)
+		case have == know:
+			return nil
+		case have == before:
+			return err
+		}
+		before = have
+		_, err = provider.Up(ctx)
 	}
-	if have > know {
-		return fmt.Errorf("its schema %d is newer than %d, the newest that this program knows: use a newer release", have, know)
-	}
-	_, err = provider.Up(ctx)
-	return err
 }
 
 // Close releases the connections.
