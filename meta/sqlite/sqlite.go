@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/trellisdb/trellis/meta"
 )
@@ -57,7 +59,7 @@ func (c *Catalog) open(ctx context.Context) (err error) {
 	if c.write, err = connect(file, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(full)"}}); err != nil {
 		return err
 	}
-	if err := c.write.PingContext(ctx); err != nil {
+	if err := create(ctx, c.write); err != nil {
 		return err
 	}
 	if err := migrate(ctx, c.write); err != nil {
@@ -78,6 +80,27 @@ func connect(file string, n int, options url.Values) (*sql.DB, error) {
 	db.SetMaxOpenConns(n)
 	db.SetMaxIdleConns(n)
 	return db, nil
+}
+
+// create makes the file, if need be, and turns on its write-ahead mode. Two processes
+// that do so at once get in each other's way, and SQLite's busy timeout does not
+// cover that.
+func create(ctx context.Context, db *sql.DB) error {
+	const attempts, pause = 200, 50 * time.Millisecond
+	var err error
+	for range attempts {
+		err = db.PingContext(ctx)
+		var busy *sqlite.Error
+		if !errors.As(err, &busy) || busy.Code()&0xff != sqlite3.SQLITE_BUSY {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+	return err
 }
 
 // migrate brings the schema up to date.
