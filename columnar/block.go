@@ -10,6 +10,9 @@ var ErrCorrupt = errors.New("corrupt data")
 // sensor has, are refused like infinities, so that no exact sum can overflow.
 const MaxMagnitude = 0x1p1000
 
+// MaxTextLen is the greatest length of a text value, in bytes.
+const MaxTextLen = 1 << 16
+
 // Block is the decoded form of one block: a column per property over its slots,
 // each nil where it is trivial. Index i of every column is slot First+i.
 //
