@@ -53,8 +53,8 @@
 //	z base                                  residual = base + code
 //
 // Predictors are none (number = residual), line (delta of delta) and smooth k, an
-// exponentially smoothed mean: number = residual + sum>>k, then sum += residual.
-// Smooth 0 is the delta to the previous number.
+// exponentially smoothed mean: number = start + residual + sum>>k, then sum +=
+// residual, with sum 0 at first. Smooth 0 is the delta to the previous number.
 //
 // Floats:
 //

@@ -108,10 +108,9 @@ func (f *frame) residuals(dst, numbers []int64) {
 			before, slope = x, x-before
 		}
 	default:
-		k := (p - smooth0) & 7
-		sum := f.start << k
+		k, sum := (p-smooth0)&7, int64(0)
 		for i, x := range numbers {
-			r := x - sum>>k
+			r := x - f.start - sum>>k
 			dst[i] = r
 			sum += r
 		}
@@ -180,11 +179,10 @@ func restoreLine(v []int64, before, slope, base int64) {
 }
 
 func restoreSmooth(v []int64, start, base int64, p predictor) {
-	k := (p - smooth0) & 7
-	sum := start << k
+	k, sum := (p-smooth0)&7, int64(0)
 	for i, r := range v {
 		r += base
-		v[i] = r + sum>>k
+		v[i] = start + r + sum>>k
 		sum += r
 	}
 }

@@ -100,7 +100,7 @@ func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth i
 		lv.trial = e.appendWords(lv.trial[:0], v[from:from+stretch], s, lv, true)
 		words = float64(len(lv.trial)) * scale
 	}
-	if width == 0 || repeats(lv.codes[from:from+stretch], 4) {
+	if width == 0 || order0 < goal*1.05 || repeats(lv.codes[from:from+stretch], 4) {
 		all := lv.codes
 		lv.codes = all[from : from+stretch]
 		lv.trial = e.appendPlanes(lv.trial[:0], p.frame, lv, true)
