@@ -3,8 +3,9 @@ package plan
 import "github.com/trellisdb/trellis/columnar"
 
 // Node is a logical operator. The set of implementations is closed: Scan, Values,
-// Filter, Project, AggregateNode, Sort, Limit, Join, SetOp, and the statements
-// InsertSamples, InsertSeries, UpdateSeries, Explain, Set and Show at the root.
+// Generate, Filter, Project, AggregateNode, Sort, Limit, Join, SetOp, and at the
+// root the statements InsertSamples, InsertSeries, UpdateSeries, Explain,
+// SetVariable and ShowVariable.
 type Node interface {
 	// Fields returns the columns of the node's output.
 	Fields() []Field
@@ -95,6 +96,16 @@ type BinSpec struct {
 type Values struct {
 	Rows [][]Expr
 	Cols []Field
+}
+
+// Generate yields the values From, From + Step, … up to To, in one column: the
+// function generate_series. The three are expressions without columns: all Bigint,
+// all Double, or two Timestamp or Timestamptz and an Interval. A NULL among them
+// yields no rows, a step of zero is an error (CodeInvalidValue); a negative step
+// counts down.
+type Generate struct {
+	From, To, Step Expr
+	Col            Field
 }
 
 // Filter keeps the rows for which Where is true.
