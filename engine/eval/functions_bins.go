@@ -1,0 +1,336 @@
+package eval
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/trellisdb/trellis/columnar/zone"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// The functions that group time: each row's bin, by the rules of package zone.
+var (
+	_ = register("time_bucket", bucket(binStart, false, false), plan.Interval, plan.Timestamptz)
+	_ = register("time_bucket", bucket(binStart, true, false), plan.Interval, plan.Timestamptz, plan.Text)
+	_ = register("time_bucket", bucket(binStart, true, true), plan.Interval, plan.Timestamptz, plan.Text, plan.Text)
+	_ = register("time_bucket", bucket(binStart, true, true), plan.Interval, plan.Timestamptz, plan.Text, plan.Timestamptz)
+	_ = register("time_bucket", onClock(bucket(binStart, false, false)), plan.Interval, plan.Timestamp)
+	_ = register("local_bucket", bucket(binLabel, false, false), plan.Interval, plan.Timestamptz)
+	_ = register("local_bucket", bucket(binLabel, true, false), plan.Interval, plan.Timestamptz, plan.Text)
+	_ = register("local_bucket", bucket(binLabel, true, true), plan.Interval, plan.Timestamptz, plan.Text, plan.Text)
+	_ = register("date_bin", ternaryErr(dateBin), plan.Interval, plan.Timestamptz, plan.Timestamptz)
+	_ = register("date_bin", ternaryErr(dateBin), plan.Interval, plan.Timestamp, plan.Timestamp)
+	_ = register("date_trunc", truncate(false), plan.Text, plan.Timestamptz)
+	_ = register("date_trunc", truncate(true), plan.Text, plan.Timestamptz, plan.Text)
+	_ = register("date_trunc", onClock(truncate(false)), plan.Text, plan.Timestamp)
+	_ = register("date_trunc", binaryErr(truncateSpan), plan.Text, plan.Interval)
+	_ = register("timezone", inZone(func(z *zone.Zone, t int64) int64 { return z.Local(t) }), plan.Text, plan.Timestamptz)
+	_ = register("timezone", inZone(func(z *zone.Zone, t int64) int64 { return z.Instant(t) }), plan.Text, plan.Timestamp)
+)
+
+// The instants that stand for infinity and -infinity; every function of time
+// returns them as they are.
+const (
+	forever = 1<<63 - 1
+	never   = -1 << 63
+)
+
+func finite(t int64) bool { return t != forever && t != never }
+
+func binStart(b zone.Bin) int64 { return b.From }
+func binLabel(b zone.Bin) int64 { return b.Local }
+
+// onClock runs a kernel on wall-clock times: as instants of UTC, which has the same
+// calendar and no shifts.
+func onClock(k kernel) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		env := *c.env
+		env.Zone = zone.UTC
+		local := *c
+		local.env = &env
+		return k(&local, args, n)
+	}
+}
+
+// loadZone returns a zone by name, or the user's mistake.
+func loadZone(name string) (*zone.Zone, error) {
+	z, err := zone.Load(name)
+	if err == nil {
+		return z, nil
+	}
+	var unknown *zone.UnknownError
+	if errors.As(err, &unknown) {
+		return nil, ZoneError(0, unknown)
+	}
+	return nil, err
+}
+
+// ZoneError is the error for a zone that does not exist.
+func ZoneError(pos int, unknown *zone.UnknownError) *plan.Error {
+	e := plan.Errorf(pos, plan.CodeUnknownZone, "time zone %q not recognized", unknown.Name)
+	if len(unknown.Near) > 0 {
+		return e.WithHint("did you mean %s?", strings.Join(unknown.Near, " or "))
+	}
+	return e.WithHint("use an IANA name such as Europe/Berlin, or an offset such as +01:00")
+}
+
+// binKey is what determines a partition of time.
+type binKey struct {
+	width  plan.Span
+	zone   string
+	origin string
+	from   int64 // origin as an instant
+}
+
+// cursors are the partitions that the rows of a batch ask for.
+type cursors struct {
+	by   map[binKey]*zone.Cursor
+	last binKey
+	hit  *zone.Cursor
+}
+
+// find returns the cursor for a key; make makes it.
+func (c *cursors) find(key binKey, make func() (zone.Bins, error)) (*zone.Cursor, error) {
+	if c.hit != nil && key == c.last {
+		return c.hit, nil
+	}
+	cursor, ok := c.by[key]
+	if !ok {
+		bins, err := make()
+		if err != nil {
+			return nil, err
+		}
+		cursor = bins.Cursor()
+		c.by[key] = cursor
+	}
+	c.last, c.hit = key, cursor
+	return cursor, nil
+}
+
+// bucket is time_bucket(width, time [, zone [, origin]]) and local_bucket.
+func bucket(answer func(zone.Bin) int64, hasZone, hasOrigin bool) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		seen := cursors{by: map[binKey]*zone.Cursor{}}
+		out := make([]int64, n)
+		valid, err := each(args, n, func(i int) error {
+			t := args[1].Ints[i&args[1].mask()]
+			if out[i] = t; !finite(t) {
+				return nil
+			}
+			key := binKey{width: args[0].Spans[i&args[0].mask()]}
+			if hasZone {
+				key.zone = args[2].Strs[i&args[2].mask()]
+			}
+			if hasOrigin && args[3].T == plan.Text {
+				key.origin = args[3].Strs[i&args[3].mask()]
+			} else if hasOrigin {
+				key.from = args[3].Ints[i&args[3].mask()]
+			}
+			cursor, err := seen.find(key, func() (zone.Bins, error) { return key.bins(c, hasZone, hasOrigin, args) })
+			if err != nil {
+				return err
+			}
+			out[i] = answer(cursor.At(t))
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
+
+// bins makes the partition of a key.
+func (k binKey) bins(c *callContext, hasZone, hasOrigin bool, args []Vector) (zone.Bins, error) {
+	z := c.env.Zone
+	if hasZone {
+		var err error
+		if z, err = loadZone(k.zone); err != nil {
+			return zone.Bins{}, err
+		}
+	}
+	width := zone.Width(k.width)
+	origin := zone.DefaultOrigin(width)
+	switch {
+	case hasOrigin && args[3].T == plan.Text:
+		var err error
+		if origin, err = ParseOrigin(k.origin, width); err != nil {
+			return zone.Bins{}, err
+		}
+	case hasOrigin:
+		origin = z.Local(k.from)
+	}
+	return NewBins(width, z, origin)
+}
+
+// NewBins is zone.NewBins with errors for the user.
+func NewBins(width zone.Width, z *zone.Zone, origin int64) (zone.Bins, error) {
+	b, err := zone.NewBins(width, z, origin)
+	if err != nil {
+		return b, plan.Errorf(0, plan.CodeInvalidValue, "%v", err)
+	}
+	return b, nil
+}
+
+// originLayouts are the forms of an origin: a time of day, or a local time.
+var originLayouts = []string{"15:04:05.999999", "15:04", "2006-01-02", "2006-01-02 15:04:05.999999", "2006-01-02T15:04:05.999999", "2006-01-02 15:04", "2006-01-02T15:04"}
+
+// ParseOrigin returns the origin of bins that a text names, as a local time: '06:00'
+// is that time of day on the default origin, '2024-04-01' and '2024-04-01 06:00' are
+// local times.
+func ParseOrigin(text string, width zone.Width) (int64, error) {
+	for i, layout := range originLayouts {
+		t, err := time.Parse(layout, strings.TrimSpace(text))
+		if err != nil {
+			continue
+		}
+		if i < 2 {
+			h, m, s := t.Clock()
+			return zone.DefaultOrigin(width) + int64((h*60+m)*60+s)*1_000_000 + int64(t.Nanosecond()/1000), nil
+		}
+		return t.UnixMicro(), nil
+	}
+	return 0, plan.Errorf(0, plan.CodeDatetimeFormat, "invalid origin %q", text).
+		WithHint("an origin is a time of day such as 06:00, or a local time such as 2024-04-01 06:00")
+}
+
+// dateBin is PostgreSQL's date_bin: bins of one length, counted from an origin.
+func dateBin(_ *callContext, width plan.Span, t, origin int64) (int64, error) {
+	if !finite(t) {
+		return t, nil
+	}
+	if width.Months != 0 {
+		return 0, plan.Errorf(0, plan.CodeNotSupported, "date_bin has no bins of months or years").WithHint("use time_bucket")
+	}
+	const day = 24 * 3600 * 1_000_000
+	w := int64(width.Days)*day + width.Micros
+	if w <= 0 {
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "stride must be greater than zero")
+	}
+	r := (t - origin) % w
+	if r < 0 {
+		r += w
+	}
+	return t - r, nil
+}
+
+// Unit is a unit of date_trunc.
+type Unit struct {
+	Width  zone.Width
+	Origin int64 // local time from which its bins are counted
+}
+
+const firstOf2001 = 11323 * 24 * 3600 * 1_000_000 // 2001-01-01, where centuries begin
+
+// units are those of date_trunc, in the singular.
+var units = map[string]Unit{
+	"microsecond": {Width: zone.Width{Micros: 1}},
+	"millisecond": {Width: zone.Width{Micros: 1000}},
+	"second":      {Width: zone.Width{Micros: 1_000_000}},
+	"minute":      {Width: zone.Width{Micros: 60_000_000}},
+	"hour":        {Width: zone.Width{Micros: 3_600_000_000}},
+	"day":         {Width: zone.Width{Days: 1}},
+	"week":        {Width: zone.Width{Days: 7}, Origin: zone.DefaultOrigin(zone.Width{Days: 7})},
+	"month":       {Width: zone.Width{Months: 1}},
+	"quarter":     {Width: zone.Width{Months: 3}},
+	"year":        {Width: zone.Width{Months: 12}},
+	"decade":      {Width: zone.Width{Months: 120}},
+	"century":     {Width: zone.Width{Months: 1200}, Origin: firstOf2001},
+	"millennium":  {Width: zone.Width{Months: 12000}, Origin: firstOf2001},
+}
+
+// LookupUnit returns a unit of date_trunc by its name, in any case, singular or
+// plural.
+func LookupUnit(name string) (Unit, error) {
+	word := strings.ToLower(strings.TrimSpace(name))
+	switch word {
+	case "centuries":
+		word = "century"
+	case "millennia":
+		word = "millennium"
+	default:
+		word = strings.TrimSuffix(word, "s")
+	}
+	u, ok := units[word]
+	if !ok {
+		return u, plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized", name).
+			WithHint("use microseconds, milliseconds, second, minute, hour, day, week, month, quarter, year, decade, century or millennium")
+	}
+	return u, nil
+}
+
+// truncate is date_trunc(unit, time [, zone]).
+func truncate(hasZone bool) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		seen := cursors{by: map[binKey]*zone.Cursor{}}
+		out := make([]int64, n)
+		valid, err := each(args, n, func(i int) error {
+			t := args[1].Ints[i&args[1].mask()]
+			if out[i] = t; !finite(t) {
+				return nil
+			}
+			key := binKey{origin: args[0].Strs[i&args[0].mask()]}
+			if hasZone {
+				key.zone = args[2].Strs[i&args[2].mask()]
+			}
+			cursor, err := seen.find(key, func() (b zone.Bins, err error) {
+				z := c.env.Zone
+				if hasZone {
+					if z, err = loadZone(key.zone); err != nil {
+						return b, err
+					}
+				}
+				u, err := LookupUnit(key.origin)
+				if err != nil {
+					return b, err
+				}
+				return NewBins(u.Width, z, u.Origin)
+			})
+			if err != nil {
+				return err
+			}
+			out[i] = cursor.At(t).From
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
+
+// truncateSpan is date_trunc of an interval: fields below the unit become zero.
+func truncateSpan(_ *callContext, unit string, s plan.Span) (plan.Span, error) {
+	u, err := LookupUnit(unit)
+	if err != nil {
+		return s, err
+	}
+	switch w := u.Width; {
+	case w.Months > 0:
+		return plan.Span{Months: s.Months - s.Months%w.Months}, nil
+	case w.Days == 7:
+		return s, plan.Errorf(0, plan.CodeNotSupported, "unit %q not supported for type interval", unit).WithHint("months usually have fractional weeks")
+	case w.Days > 0:
+		return plan.Span{Months: s.Months, Days: s.Days}, nil
+	default:
+		return plan.Span{Months: s.Months, Days: s.Days, Micros: s.Micros - s.Micros%w.Micros}, nil
+	}
+}
+
+// inZone is AT TIME ZONE; the zone may differ from row to row.
+func inZone(f func(z *zone.Zone, t int64) int64) kernel {
+	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+		out := make([]int64, n)
+		var z *zone.Zone
+		var name string
+		valid, err := each(args, n, func(i int) (err error) {
+			if at := args[0].Strs[i&args[0].mask()]; z == nil || at != name {
+				if z, err = loadZone(at); err != nil {
+					return err
+				}
+				name = at
+			}
+			t := args[1].Ints[i&args[1].mask()]
+			if out[i] = t; finite(t) {
+				out[i] = f(z, t)
+			}
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
