@@ -11,21 +11,20 @@ import (
 const (
 	mappingStretches = 8
 	mappingStretch   = 12
+	mappingSample    = mappingStretches * mappingStretch
 )
 
 // decimalGuess is what the sample tells about a mapping.
 type decimalGuess struct {
 	mapping  mapping
+	narrow   bool
 	failures int     // values of the sample that do not come back
 	cost     float64 // bits per value
 }
 
-// guessDecimal chooses the decimal mapping of values by a sample of them. First
-// the number of decimals: the least cost with division, which brings back every
-// float that is the nearest one to a short decimal. Then an exponent and factor
-// for the faster multiplication that fail no more often.
-func (e *Encoder) guessDecimal(values []float64, isNarrow bool) decimalGuess {
-	var sampled [mappingStretches * mappingStretch]float64
+// guessDecimal chooses the decimal mapping of values by a sample of them.
+func guessDecimal(values []float64, isNarrow bool) decimalGuess {
+	var sampled [mappingSample]float64
 	sample := sampled[:0]
 	for i := range mappingStretches {
 		from := max(0, (len(values)-mappingStretch)*i/(mappingStretches-1))
@@ -34,7 +33,15 @@ func (e *Encoder) guessDecimal(values []float64, isNarrow bool) decimalGuess {
 			break
 		}
 	}
-	best := decimalGuess{cost: math.Inf(1), failures: len(sample)}
+	return guessFrom(sample, isNarrow)
+}
+
+// guessFrom chooses the decimal mapping of a sample: first the number of decimals,
+// the least cost with division, which brings back every float that is the nearest
+// one to a short decimal. Then an exponent and factor for the faster
+// multiplication that fail no more often.
+func guessFrom(sample []float64, isNarrow bool) decimalGuess {
+	best := decimalGuess{narrow: isNarrow, cost: math.Inf(1), failures: len(sample)}
 	kind, multiply := decimalDiv, decimalMul
 	if isNarrow {
 		kind, multiply = decimalDivNarrow, decimalMulNarrow
@@ -61,7 +68,8 @@ func (e *Encoder) guessDecimal(values []float64, isNarrow bool) decimalGuess {
 		}
 		if g := m.try(sample); g.failures <= best.failures {
 			g.cost = best.cost
-			return g
+			best = g
+			break
 		}
 	}
 	return best
@@ -69,38 +77,76 @@ func (e *Encoder) guessDecimal(values []float64, isNarrow bool) decimalGuess {
 
 // try weighs a mapping on a sample.
 func (m mapping) try(sample []float64) decimalGuess {
-	var ints [mappingStretches * mappingStretch]int64
-	var places [mappingStretches * mappingStretch]int64
+	var ints [mappingSample]int64
+	var places [mappingSample]int64
 	exceptions := m.decimals(ints[:], sample, places[:0])
 	cost := 0
 	for i := 1; i < len(sample); i++ {
 		cost += bits.Len64(zigzag(ints[i] - ints[i-1]))
 	}
-	cost += len(exceptions) * 72
-	return decimalGuess{mapping: m, failures: len(exceptions), cost: float64(cost) / float64(len(sample))}
+	cost += len(exceptions) * exceptionBits
+	isNarrow := m.kind >= decimalMulNarrow
+	return decimalGuess{mapping: m, narrow: isNarrow, failures: len(exceptions), cost: float64(cost) / float64(len(sample))}
 }
+
+// tryDecimals leaves the integers of values in the level's numbers and the places
+// of the exceptions in its indexes.
+func (m mapping) tryDecimals(lv *level, values []float64) {
+	lv.numbers = resize(lv.numbers, len(values))
+	lv.indexes = m.decimals(lv.numbers, values, lv.indexes[:0])
+}
+
+// decimals is tryDecimals for the best mapping that is found from the guess on,
+// which it gives back.
+func (lv *level) decimals(m mapping, values []float64, isNarrow bool) mapping {
+	m.tryDecimals(lv, values)
+	found := len(lv.indexes)
+	if found == 0 {
+		return m
+	}
+	// The sample may have missed the values with more decimals: the exceptions
+	// are a sample of those.
+	var sampled [mappingSample]float64
+	sample := sampled[:0]
+	for i := 0; i < found && len(sample) < mappingSample; i += 1 + found/mappingSample {
+		sample = append(sample, values[lv.indexes[i]])
+	}
+	if g := guessFrom(sample, isNarrow); g.failures <= len(sample)/2 && g.mapping.decimals10() > m.decimals10() {
+		wider := float64(g.mapping.decimals10()-m.decimals10()) * math.Log2(10)
+		zeros := 0
+		for _, d := range lv.numbers {
+			if d == 0 {
+				zeros++
+			}
+		}
+		if gain := float64(found*(len(sample)-g.failures)/len(sample)) * exceptionBits; gain > wider*float64(len(values)-zeros) {
+			g.mapping.tryDecimals(lv, values)
+			m = g.mapping
+		}
+	}
+	if (m.kind == decimalMul || m.kind == decimalMulNarrow) && len(lv.indexes) > 0 {
+		// Where multiplication fails, division may not.
+		found = len(lv.indexes)
+		div := mapping{kind: m.kind + 1, exponent: m.decimals10()}
+		if div.tryDecimals(lv, values); len(lv.indexes) < found {
+			return div
+		}
+		m.tryDecimals(lv, values)
+	}
+	return m
+}
+
+// exceptionBits is about what an exception costs.
+const exceptionBits = 72
+
+// decimals10 is the number of decimals that the mapping keeps.
+func (m mapping) decimals10() uint8 { return m.exponent - m.factor }
 
 // appendDecimal appends values as the decimals that guess found, and reports false
 // when more than limit values are exceptions.
 func (e *Encoder) appendDecimal(dst []byte, values []float64, guess decimalGuess, ints Codec, depth, limit int) (column []byte, needsZstd, ok bool) {
 	lv := &e.levels[depth]
-	m := guess.mapping
-	lv.numbers = resize(lv.numbers, len(values))
-	lv.indexes = m.decimals(lv.numbers, values, lv.indexes[:0])
-	if len(lv.indexes) > 0 && (m.kind == decimalMul || m.kind == decimalMulNarrow) {
-		// Where multiplication fails, division may not.
-		div := mapping{kind: m.kind + 1, exponent: m.exponent - m.factor}
-		lv.residuals = resize(lv.residuals, len(values))
-		before := len(lv.indexes)
-		lv.indexes = div.decimals(lv.residuals, values, lv.indexes)
-		if len(lv.indexes)-before < before {
-			m = div
-			lv.indexes = lv.indexes[:copy(lv.indexes, lv.indexes[before:])]
-			lv.numbers, lv.residuals = lv.residuals, lv.numbers
-		} else {
-			lv.indexes = lv.indexes[:before]
-		}
-	}
+	m := lv.decimals(guess.mapping, values, guess.narrow)
 	if len(lv.indexes) > limit {
 		return dst, false, false
 	}

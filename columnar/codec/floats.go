@@ -113,7 +113,7 @@ func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth in
 	case Raw:
 		return e.appendFloatsRaw(dst, values, false), false
 	case Decimal, Packed, Planes, Split:
-		guess := e.guessDecimal(values, isNarrow)
+		guess := guessDecimal(values, isNarrow)
 		limit := len(values)
 		if c != Decimal {
 			limit /= 4
@@ -145,7 +145,7 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		lv.trial = column
 		c.offer(column, z)
 	}
-	guess := e.guessDecimal(values, isNarrow)
+	guess := guessDecimal(values, isNarrow)
 	isDecimal := false
 	if guess.cost < 60 {
 		column, z, ok := e.appendDecimal(lv.trial[:0], values, guess, Auto, depth, n/2)
@@ -160,7 +160,7 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		lv.trial = column
 		c.offer(column, z)
 	}
-	if nests && !isDecimal && n >= 2*dictionaryWorth {
+	if sparse := runs <= n/runsWorth; nests && (sparse || !isDecimal) && n >= 2*dictionaryWorth {
 		if column, z, ok := e.appendFloatDictionary(lv.trial[:0], values, min(n/dictionaryWorth, maxEntries), depth); ok {
 			lv.trial = column
 			c.offer(column, z)

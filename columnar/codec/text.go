@@ -52,6 +52,7 @@ func (e *Encoder) appendStrings(dst []byte, values []string, c Codec) []byte {
 		dst = binary.AppendUvarint(dst, uint64(len(values[0])))
 		return append(dst, values[0]...)
 	}
+	best := contest{dst: dst, start: len(dst)}
 	switch c {
 	case Raw:
 		dst, _ = e.appendStringsRaw(dst, values, false, 0)
@@ -60,18 +61,29 @@ func (e *Encoder) appendStrings(dst []byte, values []string, c Codec) []byte {
 		dst, _ = e.appendStringDictionary(dst, values, distinct(values, len(values)))
 		return dst
 	case Prefix:
-		dst, _ = e.appendPrefix(dst, values, true, 0)
-		return dst
+		e.offerPrefix(&best, values, 0)
+		return best.dst
 	}
-	best := contest{dst: dst, start: len(dst)}
-	for _, compressed := range [...]bool{false, true} {
-		best.offer(e.appendStringsRaw(nil, values, compressed, 0))
-		best.offer(e.appendPrefix(nil, values, compressed, 0))
-	}
+	e.offerPlain(&best, values, 0)
+	e.offerPrefix(&best, values, 0)
 	if entries := distinct(values, 1+len(values)/2); entries != nil {
 		best.offer(e.appendStringDictionary(nil, values, entries))
 	}
 	return best.dst
+}
+
+// offerPlain and offerPrefix enter texts into a contest, as they are and under
+// zstd.
+func (e *Encoder) offerPlain(c *contest, values []string, depth int) {
+	for _, compressed := range [...]bool{false, true} {
+		c.offer(e.appendStringsRaw(nil, values, compressed, depth))
+	}
+}
+
+func (e *Encoder) offerPrefix(c *contest, values []string, depth int) {
+	for _, compressed := range [...]bool{false, true} {
+		c.offer(e.appendPrefix(nil, values, compressed, depth))
+	}
 }
 
 // distinct gives the distinct texts in ascending order, or nil when they are more
@@ -146,10 +158,8 @@ func (e *Encoder) appendStringDictionary(dst []byte, values, entries []string) (
 		indexes[i] = place[s]
 	}
 	best := contest{}
-	for _, compressed := range [...]bool{false, true} {
-		best.offer(e.appendStringsRaw(nil, entries, compressed, 1))
-		best.offer(e.appendPrefix(nil, entries, compressed, 1))
-	}
+	e.offerPlain(&best, entries, 1)
+	e.offerPrefix(&best, entries, 1)
 	dst = append(dst, header(texts, Dictionary, false))
 	dst = binary.AppendUvarint(dst, uint64(len(entries)))
 	dst = appendPart(dst, func(dst []byte) []byte { return append(dst, best.dst...) })

@@ -1,0 +1,105 @@
+package codec
+
+import (
+	"math"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// sampleColumn reads one of the real columns of testdata/alp.
+func sampleColumn(t testing.TB, name string) []float64 {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "alp", name+".csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []float64
+	for _, field := range strings.Fields(string(text)) {
+		x, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		values = append(values, x)
+	}
+	return values
+}
+
+// sensor is a day's wave with noise around it, one value a second: white noise of
+// the given deviation, or a random walk of such steps.
+func sensor(n int, deviation float64, walk bool, decimals int) []float64 {
+	rng := rand.New(rand.NewSource(1))
+	values, drift, scale := make([]float64, n), 0.0, math.Pow10(decimals)
+	for i := range values {
+		noise := deviation * rng.NormFloat64()
+		if walk {
+			drift += noise
+			noise = drift
+		}
+		x := 20 + 5*math.Sin(2*math.Pi*float64(i)/86400) + noise
+		if decimals >= 0 {
+			x = math.Round(x*scale) / scale
+		}
+		values[i] = x
+	}
+	return values
+}
+
+// blockLength is the default block of a series at one value a second.
+const blockLength = 3600
+
+// bitsPerValue encodes values in blocks.
+func bitsPerValue(t testing.TB, e *Encoder, values []float64, c Codec) float64 {
+	t.Helper()
+	var column []byte
+	size := 0
+	for from := 0; from < len(values); from += blockLength {
+		var err error
+		if column, err = e.AppendFloat64s(column[:0], values[from:min(from+blockLength, len(values))], c); err != nil {
+			t.Fatal(err)
+		}
+		size += len(column)
+	}
+	return float64(size) * 8 / float64(len(values))
+}
+
+// TestSizes holds the sizes that were reached, in bits per value; unrounded noise
+// of deviation 0.25 around 20 has an entropy of 48.1 bits.
+func TestSizes(t *testing.T) {
+	const day = 86400
+	e := NewEncoder()
+	for _, test := range []struct {
+		name   string
+		values []float64
+		most   float64
+	}{
+		{"a day, noise 0.25, rounded to 0.01", sensor(day, 0.25, false, 2), 7.3},
+		{"a day, noise 0.25, unrounded", sensor(day, 0.25, false, -1), 49.3},
+		{"a day, walk of 0.02, rounded to 0.01", sensor(day, 0.02, true, 2), 3.8},
+		{"a day, walk of 0.02, unrounded", sensor(day, 0.02, true, -1), 45.2},
+		{"neon_bio_temp_c", sampleColumn(t, "neon_bio_temp_c"), 5.7},
+		{"neon_air_pressure", sampleColumn(t, "neon_air_pressure"), 7.7},
+		{"neon_pm10_dust", sampleColumn(t, "neon_pm10_dust"), 3.5},
+		{"city_temperature_f", sampleColumn(t, "city_temperature_f"), 8.3},
+		{"basel_wind_f", sampleColumn(t, "basel_wind_f"), 26.9},
+		{"air_sensor_f", sampleColumn(t, "air_sensor_f"), 49.5},
+		{"stocks_usa_c", sampleColumn(t, "stocks_usa_c"), 3.0},
+		{"food_prices", sampleColumn(t, "food_prices"), 12.0},
+		{"bitcoin_transactions_f", sampleColumn(t, "bitcoin_transactions_f"), 27.1},
+		{"nyc29", sampleColumn(t, "nyc29"), 13.4},
+		{"poi_lat", sampleColumn(t, "poi_lat"), 56.6},
+		{"gov26", sampleColumn(t, "gov26"), 0.1},
+		{"gov30", sampleColumn(t, "gov30"), 0.25},
+		{"cms9", sampleColumn(t, "cms9"), 8.8},
+		{"ssd_hdd_benchmarks_f", sampleColumn(t, "ssd_hdd_benchmarks_f"), 4.2},
+	} {
+		got := bitsPerValue(t, e, test.values, Auto)
+		t.Logf("%-40s %6.2f bits per value", test.name, got)
+		if got > test.most {
+			t.Errorf("%s: %.2f bits per value, at most %.2f before", test.name, got, test.most)
+		}
+	}
+}
