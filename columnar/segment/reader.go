@@ -1,0 +1,244 @@
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/trellisdb/trellis/columnar"
+)
+
+// tailLen is the number of bytes that Open reads at once, in the hope that the
+// footer is among them.
+const tailLen = 64 << 10
+
+// Options are the options of Open.
+type Options struct {
+	Name string // of the segment, for errors
+}
+
+// Reader reads a segment. It holds the footer only: indexes and blocks are read
+// when they are asked for, and not kept. It is safe for concurrent use where its
+// io.ReaderAt is.
+//
+// Errors that wrap columnar.ErrCorrupt say that bytes are damaged, others come
+// from the io.ReaderAt; all name the segment.
+type Reader struct {
+	src    io.ReaderAt
+	name   string
+	size   int64
+	series []SeriesInfo
+}
+
+// Open reads the footer of the segment of size bytes in src: one read, two where
+// the footer is longer than 64 KiB.
+func Open(src io.ReaderAt, size int64, o Options) (*Reader, error) {
+	r := &Reader{src: src, name: o.Name, size: size}
+	if err := r.open(); err != nil {
+		return nil, r.wrap(err)
+	}
+	return r, nil
+}
+
+func (r *Reader) open() error {
+	if r.size < headerLen+trailerLen {
+		return fmt.Errorf("%w: %d bytes", columnar.ErrCorrupt, r.size)
+	}
+	n := min(r.size, tailLen)
+	tail, err := r.read(r.size-n, n, nil)
+	if err != nil {
+		return err
+	}
+	if n == r.size {
+		if err := checkHeader(tail[:headerLen]); err != nil {
+			return err
+		}
+	}
+	length, err := decodeTrailer(tail[n-trailerLen:])
+	if err != nil {
+		return err
+	}
+	if length > uint64(r.size-headerLen-trailerLen) {
+		return fmt.Errorf("%w: footer of %d bytes", columnar.ErrCorrupt, length)
+	}
+	start := r.size - trailerLen - int64(length)
+	footer := tail[:n-trailerLen]
+	if int64(length) <= int64(len(footer)) {
+		footer = footer[int64(len(footer))-int64(length):]
+	} else if footer, err = r.read(start, int64(length), nil); err != nil {
+		return err
+	}
+	if r.series, err = decodeFooter(footer, start, nil); err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	return nil
+}
+
+// checkHeader reports bytes that are not the header of a segment.
+func checkHeader(src []byte) error {
+	body, err := unseal(src)
+	if err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if string(body[:8]) != headMagic || binary.LittleEndian.Uint32(body[8:]) != version {
+		return fmt.Errorf("header: %w: not a segment of version %d", columnar.ErrCorrupt, version)
+	}
+	return nil
+}
+
+// decodeTrailer returns the length of the footer.
+func decodeTrailer(src []byte) (uint64, error) {
+	body, err := unseal(src)
+	if err != nil {
+		return 0, fmt.Errorf("trailer: %w", err)
+	}
+	if string(body[12:]) != tailMagic || binary.LittleEndian.Uint32(body[8:]) != version {
+		return 0, fmt.Errorf("trailer: %w: not a segment of version %d", columnar.ErrCorrupt, version)
+	}
+	return binary.LittleEndian.Uint64(body), nil
+}
+
+// wrap names the segment.
+func (r *Reader) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("segment %s: %w", r.name, err)
+}
+
+// read reads n bytes at offset into buf, where that is large enough.
+func (r *Reader) read(offset, n int64, buf []byte) ([]byte, error) {
+	if int64(cap(buf)) < n {
+		buf = make([]byte, n)
+	}
+	buf = buf[:n]
+	switch got, err := r.src.ReadAt(buf, offset); {
+	case int64(got) == n:
+		return buf, nil
+	case errors.Is(err, io.EOF) || err == nil:
+		return nil, fmt.Errorf("%w: %d bytes at %d, not %d", columnar.ErrCorrupt, got, offset, n)
+	default:
+		return nil, err
+	}
+}
+
+// Name returns the segment's name.
+func (r *Reader) Name() string { return r.name }
+
+// Size returns the segment's length in bytes.
+func (r *Reader) Size() int64 { return r.size }
+
+// On returns a reader of the same segment that reads from src, such as one that
+// ends with a query's context.
+func (r *Reader) On(src io.ReaderAt) *Reader {
+	other := *r
+	other.src = src
+	return &other
+}
+
+// Series returns what the segment holds, by id. It is shared and must not be
+// changed.
+func (r *Reader) Series() []SeriesInfo { return r.series }
+
+// Find returns what the segment holds of a series.
+func (r *Reader) Find(series int64) (*SeriesInfo, bool) {
+	i, ok := slices.BinarySearchFunc(r.series, series, func(s SeriesInfo, id int64) int {
+		switch {
+		case s.ID < id:
+			return -1
+		case s.ID > id:
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return nil, false
+	}
+	return &r.series[i], true
+}
+
+// Index reads the index of a series, in one read; nil where the segment has no
+// block of it.
+func (r *Reader) Index(series int64) (*Index, error) {
+	s, ok := r.Find(series)
+	if !ok {
+		return nil, nil
+	}
+	src, err := r.read(s.indexOffset, s.indexLength, nil)
+	if err != nil {
+		return nil, r.wrap(fmt.Errorf("series %d: index: %w", series, err))
+	}
+	return r.DecodeIndex(series, src)
+}
+
+// DecodeIndex decodes the index of a series that the segment has, from the bytes
+// at its IndexRange.
+func (r *Reader) DecodeIndex(series int64, src []byte) (*Index, error) {
+	s, ok := r.Find(series)
+	if !ok {
+		return nil, r.wrap(fmt.Errorf("no series %d", series))
+	}
+	x, err := r.decodeIndex(s, src, nil)
+	if err != nil {
+		return nil, r.wrap(fmt.Errorf("series %d: index: %w", series, err))
+	}
+	return x, nil
+}
+
+func (r *Reader) decodeIndex(s *SeriesInfo, src []byte, visit func(at, n int, what string, value any)) (*Index, error) {
+	x, err := decodeIndex(src, s.Series, s.Blocks, s.offset, s.length, visit)
+	if err == nil && (x.Block(0) != s.FirstBlock || x.Block(x.Len()-1) != s.LastBlock) {
+		err = fmt.Errorf("%w: blocks %d to %d, not %d to %d", columnar.ErrCorrupt, x.Block(0), x.Block(x.Len()-1), s.FirstBlock, s.LastBlock)
+	}
+	return x, err
+}
+
+// Run is the encoded blocks of neighbouring entries of an index, as they were
+// read.
+type Run struct {
+	name     string
+	index    *Index
+	from, to int
+	src      []byte
+}
+
+// ReadRun reads the blocks of entries [from, to) of an index of this segment, in
+// one read, into buf where that is large enough. It does not look at them.
+func (r *Reader) ReadRun(x *Index, from, to int, buf []byte) (Run, error) {
+	src, err := r.read(x.offset(from), x.offset(to)-x.offset(from), buf)
+	if err != nil {
+		return Run{}, r.wrap(fmt.Errorf("series %d: blocks %d to %d: %w", x.series.ID, x.Block(from), x.Block(to-1), err))
+	}
+	return Run{name: r.name, index: x, from: from, to: to, src: src}, nil
+}
+
+// ReadBlock reads and decodes the parts of the block of entry i into b; see
+// columnar.BlockDecoder.
+func (r *Reader) ReadBlock(x *Index, i int, b *columnar.Block, parts columnar.Parts) error {
+	run, err := r.ReadRun(x, i, i+1, nil)
+	if err != nil {
+		return err
+	}
+	return r.wrap(columnar.DecodeBlock(b, run.Block(i), x.series, x.Block(i), parts))
+}
+
+// Bytes returns the memory of the run, to be used for another one.
+func (r *Run) Bytes() []byte { return r.src }
+
+// Block returns the bytes of the block of entry i, which lies in the run.
+func (r *Run) Block(i int) []byte {
+	base := r.index.offset(r.from)
+	from, to := r.index.offset(i)-base, r.index.ends[i]-base
+	return r.src[from:to:to]
+}
+
+// Decode verifies and decodes the parts of the block of entry i, which lies in the
+// run, into b. An error names the segment and the block.
+func (r *Run) Decode(d *columnar.BlockDecoder, i int, b *columnar.Block, parts columnar.Parts) error {
+	if err := d.Decode(b, r.Block(i), r.index.series, r.index.Block(i), parts); err != nil {
+		return fmt.Errorf("segment %s: %w", r.name, err)
+	}
+	return nil
+}

@@ -1,0 +1,221 @@
+package segment
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/codec"
+)
+
+// Info says what a finished segment holds.
+type Info struct {
+	Size     int64  // bytes
+	Series   int    // series with a block
+	Blocks   int64  // blocks
+	Samples  int64  // samples of any quality
+	From, To int64  // instants: the slots of all blocks lie in [From, To)
+	Checksum uint32 // CRC32C of all bytes
+}
+
+// Writer writes one segment, front to back. Blocks come sorted by series id, then
+// by number. It writes in pieces of one block, and keeps the index of every series
+// in memory until Finish.
+//
+// After an error the writer is of no more use, nor is what it has written. It is
+// not safe for concurrent use.
+type Writer struct {
+	out     io.Writer
+	info    Info
+	builder *indexBuilder // of the current series; nil before the first
+	area    int64         // where the blocks of the current series begin
+	last    int64         // number of the last block of the current series
+	scratch []byte
+	indexes []byte
+	footer  footer
+	err     error
+}
+
+// NewWriter returns a writer to out.
+func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
+
+// Add encodes and summarizes block b of series s. Values are encoded by c; see
+// columnar.AppendBlock.
+func (w *Writer) Add(s columnar.Series, b *columnar.Block, c codec.Codec) error {
+	if w.err != nil {
+		return w.err
+	}
+	if w.scratch, w.err = columnar.AppendBlock(w.scratch[:0], b, c, s); w.err != nil {
+		return w.err
+	}
+	sums := columnar.SummarizeAll(b)
+	return w.add(s, s.Grid.Block(b.First), w.scratch, &sums)
+}
+
+// AddEncoded adds block number of series s in its encoded form, with its
+// summaries: a block of another segment, or one that was encoded elsewhere by
+// columnar.AppendBlock. An error wraps columnar.ErrCorrupt where the bytes are
+// damaged or not of this block.
+func (w *Writer) AddEncoded(s columnar.Series, number int64, src []byte, sums *columnar.Summaries) error {
+	if w.err != nil {
+		return w.err
+	}
+	if _, w.err = columnar.ScanBlock(src, s.ID, number); w.err != nil {
+		return w.err
+	}
+	return w.add(s, number, src, sums)
+}
+
+// add writes the bytes of a block and takes it into the index.
+func (w *Writer) add(s columnar.Series, number int64, src []byte, sums *columnar.Summaries) error {
+	if w.err = w.place(s, number); w.err != nil {
+		return w.err
+	}
+	if w.err = w.write(src); w.err != nil {
+		return w.err
+	}
+	w.last = number
+	w.builder.add(number, w.info.Size, sums)
+	from, to := s.Grid.BlockTime(number), s.Grid.BlockTime(number+1)
+	if w.info.Blocks == 0 {
+		w.info.From, w.info.To = from, to
+	}
+	w.info.Blocks++
+	w.info.From, w.info.To = min(w.info.From, from), max(w.info.To, to)
+	counts := sums.Counts()
+	w.info.Samples += counts.Total()
+	return nil
+}
+
+// place checks that a block may come next and begins its series where it is the
+// first one.
+func (w *Writer) place(s columnar.Series, number int64) error {
+	if w.info.Size == 0 {
+		if err := w.write(appendHeader(nil)); err != nil {
+			return err
+		}
+	}
+	if w.builder != nil && s.ID == w.builder.index.series.ID {
+		switch {
+		case s != w.builder.index.series:
+			return fmt.Errorf("series %d: block %d: the series is not what it was before: %+v", s.ID, number, s)
+		case number <= w.last:
+			return fmt.Errorf("series %d: block %d after block %d", s.ID, number, w.last)
+		case w.builder.index.Len() == maxEntries:
+			return fmt.Errorf("series %d: block %d: more than %d blocks", s.ID, number, maxEntries)
+		}
+	} else {
+		if w.builder != nil && s.ID < w.builder.index.series.ID || s.ID < 1 {
+			return fmt.Errorf("series %d: block %d: the series does not come in order", s.ID, number)
+		}
+		if err := checkSeries(s); err != nil {
+			return fmt.Errorf("series %d: %w", s.ID, err)
+		}
+		if err := w.endSeries(); err != nil {
+			return err
+		}
+		w.builder, w.area = newIndexBuilder(s, w.info.Size), w.info.Size
+	}
+	if low, high := blockRange(s.Grid); number < low || number > high {
+		return fmt.Errorf("series %d: block %d is outside of time", s.ID, number)
+	}
+	return nil
+}
+
+// checkSeries reports a series that no segment can hold.
+func checkSeries(s columnar.Series) error {
+	if !s.Type.Valid() || s.Interpolation > columnar.Step {
+		return fmt.Errorf("type %d, interpolation %d", s.Type, s.Interpolation)
+	}
+	return s.Grid.Validate()
+}
+
+// endSeries encodes the index of the current series.
+func (w *Writer) endSeries() error {
+	if w.builder == nil {
+		return nil
+	}
+	x := w.builder.build()
+	start := len(w.indexes)
+	var err error
+	if w.indexes, err = appendIndex(w.indexes, x); err != nil {
+		return err
+	}
+	samples := int64(0)
+	for i := range x.Len() {
+		counts := x.Entry(i).Samples
+		samples += counts.Total()
+	}
+	w.footer.add(SeriesInfo{
+		Series: x.series, Blocks: x.Len(), Samples: samples, FirstBlock: x.Block(0), LastBlock: w.last,
+		length: w.info.Size - w.area, indexLength: int64(len(w.indexes) - start),
+	})
+	w.info.Series++
+	return nil
+}
+
+// Finish writes the indexes and the footer and says what the segment holds. It
+// does not close the io.Writer. A segment without a block is an error.
+func (w *Writer) Finish() (Info, error) {
+	if w.err != nil {
+		return Info{}, w.err
+	}
+	if w.builder == nil {
+		w.err = errors.New("segment without a block")
+		return Info{}, w.err
+	}
+	if w.err = w.endSeries(); w.err != nil {
+		return Info{}, w.err
+	}
+	if w.err = w.write(w.indexes); w.err != nil {
+		return Info{}, w.err
+	}
+	var tail []byte
+	if tail, w.err = w.footer.append(nil); w.err != nil {
+		return Info{}, w.err
+	}
+	if w.err = w.write(appendTrailer(tail, len(tail))); w.err != nil {
+		return Info{}, w.err
+	}
+	w.err = errors.New("segment is finished")
+	return w.info, nil
+}
+
+// write writes src and counts it.
+func (w *Writer) write(src []byte) error {
+	if _, err := w.out.Write(src); err != nil {
+		return fmt.Errorf("segment: at %d: %w", w.info.Size, err)
+	}
+	w.info.Checksum = crc32.Update(w.info.Checksum, castagnoli, src)
+	w.info.Size += int64(len(src))
+	return nil
+}
+
+// The frame of a segment.
+const (
+	headMagic  = "\x89trellis"
+	tailMagic  = "trellis\x89"
+	version    = 1
+	headerLen  = 8 + 4 + checksumLen
+	trailerLen = 8 + 4 + 8 + checksumLen
+)
+
+// appendHeader appends the header of a segment.
+func appendHeader(dst []byte) []byte {
+	start := len(dst)
+	dst = append(dst, headMagic...)
+	dst = binary.LittleEndian.AppendUint32(dst, version)
+	return seal(dst, start)
+}
+
+// appendTrailer appends the trailer of a segment whose footer has so many bytes.
+func appendTrailer(dst []byte, footerLen int) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(footerLen))
+	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = append(dst, tailMagic...)
+	return seal(dst, start)
+}
