@@ -53,8 +53,8 @@ func onClock(k kernel) kernel {
 	}
 }
 
-// loadZone returns a zone by name, or the user's mistake.
-func loadZone(name string) (*zone.Zone, error) {
+// LoadZone returns a zone by name, or the user's mistake.
+func LoadZone(name string) (*zone.Zone, error) {
 	z, err := zone.Load(name)
 	if err == nil {
 		return z, nil
@@ -143,7 +143,7 @@ func (k binKey) bins(c *callContext, hasZone, hasOrigin bool, args []Vector) (zo
 	z := c.env.Zone
 	if hasZone {
 		var err error
-		if z, err = loadZone(k.zone); err != nil {
+		if z, err = LoadZone(k.zone); err != nil {
 			return zone.Bins{}, err
 		}
 	}
@@ -274,7 +274,7 @@ func truncate(hasZone bool) kernel {
 			cursor, err := seen.find(key, func() (b zone.Bins, err error) {
 				z := c.env.Zone
 				if hasZone {
-					if z, err = loadZone(key.zone); err != nil {
+					if z, err = LoadZone(key.zone); err != nil {
 						return b, err
 					}
 				}
@@ -320,7 +320,7 @@ func inZone(f func(z *zone.Zone, t int64) int64) kernel {
 		var name string
 		valid, err := each(args, n, func(i int) (err error) {
 			if at := args[0].Strs[i&args[0].mask()]; z == nil || at != name {
-				if z, err = loadZone(at); err != nil {
+				if z, err = LoadZone(at); err != nil {
 					return err
 				}
 				name = at

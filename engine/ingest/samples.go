@@ -16,7 +16,7 @@ type source struct {
 
 // samples makes the samples of a series from rows of the batch.
 func (c *columns) samples(t *target, rows []int32, from source) (columnar.Samples, error) {
-	s := columnar.Samples{Series: t.meta.Series.Series}
+	s := columnar.Samples{Series: t.meta.Series}
 	var err error
 	if s.Times, err = c.instants(t, rows); err != nil {
 		return s, err

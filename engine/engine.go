@@ -1,0 +1,71 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/exec"
+	"github.com/trellisdb/trellis/meta"
+)
+
+// Store is what the engine reads samples from and writes them to; *store.Store
+// is one.
+type Store interface {
+	exec.Source
+	// Append stores samples. When it returns nil they are durable and visible.
+	Append(ctx context.Context, samples []columnar.Samples) error
+	// Blocks calls f for every block of the series, in order, until f returns false.
+	Blocks(ctx context.Context, series []columnar.Series, f func(columnar.BlockInfo) bool) error
+}
+
+// Options are what an engine is made of.
+type Options struct {
+	Catalog meta.Catalog
+	Store   Store
+	Clock   func() int64 // the present instant
+	Logger  *slog.Logger
+	Version string // of the server, for version() and SHOW
+
+	Workers     int   // goroutines per statement; 0: one
+	QueryMemory int64 // bytes that a statement may hold; 0: 1 GiB
+	Seed        uint64
+}
+
+// Engine runs statements. It is safe for concurrent use.
+type Engine struct {
+	opts    Options
+	catalog catalogCache
+	queries registry
+
+	random struct {
+		sync.Mutex
+		*rand.Rand
+	}
+}
+
+// New returns an engine.
+func New(opts Options) *Engine {
+	opts.Workers = max(opts.Workers, 1)
+	if opts.QueryMemory <= 0 {
+		opts.QueryMemory = 1 << 30
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	e := &Engine{opts: opts}
+	e.random.Rand = rand.New(rand.NewPCG(opts.Seed, opts.Seed^0x9e3779b97f4a7c15))
+	return e
+}
+
+// Version returns the server's version.
+func (e *Engine) Version() string { return e.opts.Version }
+
+// nextRandom is random(): a number in [0, 1).
+func (e *Engine) nextRandom() float64 {
+	e.random.Lock()
+	defer e.random.Unlock()
+	return e.random.Float64()
+}
