@@ -1,0 +1,57 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trellisdb/trellis/engine/ingest"
+	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/meta"
+)
+
+// Ingest is a stream of batches of samples that are being taken in.
+type Ingest struct {
+	engine  *Engine
+	session *Session
+	reader  *ingest.Reader
+}
+
+// NewIngest begins a stream of batches. Time stamps without a zone are read on the
+// clock of opts.Zone, or else of the session's zone.
+func (e *Engine) NewIngest(s *Session, opts ingest.Options) *Ingest {
+	if opts.Zone == nil {
+		opts.Zone = s.Zone()
+	}
+	return &Ingest{engine: e, session: s, reader: ingest.NewReader(ingestCatalog{e}, opts)}
+}
+
+// Write takes in one batch. When it returns nil the batch's samples are durable and
+// visible; when it returns an error none of them is stored.
+func (in *Ingest) Write(ctx context.Context, batch arrow.RecordBatch) (err error) {
+	defer recoverInto(&err, in.engine.opts.Logger)
+	samples, err := in.reader.Read(ctx, batch)
+	if err != nil {
+		return err
+	}
+	return in.engine.opts.Store.Append(ctx, samples)
+}
+
+// Counts returns what the stream has taken in so far.
+func (in *Ingest) Counts() ingest.Counts { return in.reader.Counts() }
+
+// Template returns a series with the given attributes, named and written as in
+// INSERT INTO series; the others have their defaults. It serves as
+// ingest.Options.Template.
+func Template(attributes map[string]string) (*meta.Series, error) {
+	values := make(map[string]plan.Literal, len(attributes))
+	for name, text := range attributes {
+		values[name] = plan.Literal{Value: text, T: plan.Text}
+	}
+	values["series"] = plan.Literal{Value: "template", T: plan.Text}
+	s, err := newSeries(values)
+	if err != nil {
+		return nil, err
+	}
+	return &s, nil
+}
