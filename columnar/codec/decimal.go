@@ -2,6 +2,7 @@ package codec
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/bits"
 )
@@ -184,11 +185,9 @@ func (d *Decoder) decimal(dst []float64, r *reader, depth int) error {
 	if r.err != nil {
 		return r.err
 	}
-	v := asInt64s(dst)
-	if err := d.ints(v, r.rest(), depth+1); err != nil {
+	if err := d.decimals(dst, r.rest(), m, depth); err != nil {
 		return err
 	}
-	m.floats(dst, v)
 	if exceptions == 0 {
 		return nil
 	}
@@ -204,6 +203,24 @@ func (d *Decoder) decimal(dst []float64, r *reader, depth int) error {
 	for i, x := range lv.floats {
 		dst[at[i]] = x
 	}
+	return nil
+}
+
+// decimals decodes the integers of a decimal column and maps them.
+func (d *Decoder) decimals(dst []float64, src []byte, m mapping, depth int) error {
+	v := asInt64s(dst)
+	if len(src) > 0 && src[0] == header(integers, Packed, false) {
+		f, err := unpackColumn(v, &reader{src: src[1:]})
+		if err != nil {
+			return fmt.Errorf("packed: %w", err)
+		}
+		f.restoreFloats(dst, v, m)
+		return nil
+	}
+	if err := d.ints(v, src, depth+1); err != nil {
+		return err
+	}
+	m.floats(dst, v)
 	return nil
 }
 

@@ -60,7 +60,10 @@ func (d *Decoder) ints(dst []int64, src []byte, depth int) error {
 	case Raw:
 		err = d.words(dst, r, compressed)
 	case Packed:
-		err = decodePacked(dst, r)
+		var f frame
+		if f, err = unpackColumn(dst, r); err == nil {
+			f.restore(dst)
+		}
 	case Planes:
 		err = d.planes(dst, r, compressed)
 	case Split:

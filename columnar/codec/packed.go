@@ -178,14 +178,15 @@ func appendPackedColumn(dst []byte, f frame, width int, lv *level) []byte {
 	return append(dst, patch...)
 }
 
-// decodePacked reads what appendPackedColumn wrote after the header.
-func decodePacked(dst []int64, r *reader) error {
-	f := readFrame(r)
+// unpackColumn reads what appendPackedColumn wrote after the header: the frame, and
+// into dst the codes.
+func unpackColumn(dst []int64, r *reader) (f frame, err error) {
+	f = readFrame(r)
 	width := r.u8("width", 64)
 	exceptions := r.count("exceptions", len(dst))
 	packed := r.take("codes", packedSize(len(dst), width))
 	if r.err != nil {
-		return r.err
+		return f, r.err
 	}
 	codes := asUint64s(dst)
 	unpack(codes, packed, width)
@@ -194,14 +195,10 @@ func decodePacked(dst []int64, r *reader) error {
 		gap := r.uvarint("exception")
 		high := r.varint("exception")
 		if gap >= uint64(len(codes)-at-1) {
-			return fmt.Errorf("%w: exception after the last value", ErrCorrupt)
+			return f, fmt.Errorf("%w: exception after the last value", ErrCorrupt)
 		}
 		at += int(gap) + 1
 		codes[at] |= uint64(high) << width
 	}
-	if err := r.end(); err != nil {
-		return err
-	}
-	f.restore(dst)
-	return nil
+	return f, r.end()
 }
