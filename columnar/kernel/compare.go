@@ -20,6 +20,10 @@ var opNames = [...]string{Eq: "=", Ne: "<>", Lt: "<", Le: "<=", Gt: ">", Ge: ">=
 // String returns the comparison as SQL spells it.
 func (op Op) String() string { return opNames[op] }
 
+// complement reports whether the comparison is computed as what another one, out
+// of =, < and >, is not.
+func (op Op) complement() bool { return op == Ne || op == Le || op == Ge }
+
 // CompareFloats sets bit i of dst to the outcome of values[i] op x. It writes a
 // word for every 64 values begun. As in PostgreSQL, NaN is equal to itself and
 // greater than all else; only x can be NaN.
@@ -61,7 +65,7 @@ func compareGo[T int64 | float64](dst []uint64, op Op, values []T, x T) {
 			dst[w] = greaterBits(part, x)
 		}
 	}
-	if op == Ne || op == Ge || op == Le {
+	if op.complement() {
 		Not(dst, dst, len(values))
 	}
 }

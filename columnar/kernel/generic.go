@@ -11,7 +11,12 @@ func extentGo(values []float64, valid []uint64) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	if valid == nil {
 		for _, v := range values {
-			low, high = min(low, v), max(high, v)
+			if v < low {
+				low = v
+			}
+			if v > high {
+				high = v
+			}
 		}
 		return low, high
 	}
