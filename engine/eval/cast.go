@@ -115,19 +115,12 @@ func roundDecimal(s string, digits int) string {
 	return string(all[:1+len(whole)]) + "." + string(all[1+len(whole):])
 }
 
-// Conversions between numbers, booleans and text.
+// Conversions between numbers and booleans.
 var (
 	_ = registerCast(plan.Bigint, plan.Double, unary(func(x int64) float64 { return float64(x) }))
 	_ = registerCast(plan.Double, plan.Bigint, unaryErr(floatToInt))
 	_ = registerCast(plan.Bigint, plan.Boolean, unary(func(x int64) bool { return x != 0 }))
 	_ = registerCast(plan.Boolean, plan.Bigint, unary(boolToInt))
-	_ = registerCast(plan.Boolean, plan.Text, unary(strconv.FormatBool))
-	_ = registerCast(plan.Bigint, plan.Text, unary(func(x int64) string { return strconv.FormatInt(x, 10) }))
-	_ = registerCast(plan.Double, plan.Text, unary(formatFloat))
-	_ = registerCast(plan.JSON, plan.Text, unary(func(s string) string { return s }))
-	_ = registerCast(plan.Text, plan.Boolean, unaryErr(parseBool))
-	_ = registerCast(plan.Text, plan.Bigint, unaryErr(parseInt))
-	_ = registerCast(plan.Text, plan.Double, unaryErr(parseFloat))
 )
 
 func boolToInt(b bool) int64 {
@@ -144,73 +137,6 @@ func floatToInt(_ *callContext, x float64) (int64, error) {
 		return 0, errIntRange
 	}
 	return int64(r), nil
-}
-
-// formatFloat prints the shortest decimal that reads back as x, as PostgreSQL
-// does.
-func formatFloat(x float64) string {
-	switch {
-	case math.IsInf(x, 1):
-		return "Infinity"
-	case math.IsInf(x, -1):
-		return "-Infinity"
-	case math.IsNaN(x):
-		return "NaN"
-	}
-	if e := math.Abs(x); e == 0 || e >= 1e-4 && e < 1e15 {
-		return strconv.FormatFloat(x, 'f', -1, 64)
-	}
-	return strconv.FormatFloat(x, 'e', -1, 64)
-}
-
-func invalidText(t plan.Type, s string) error {
-	return plan.Errorf(0, plan.CodeInvalidText, "invalid input syntax for type %s: %q", t, s)
-}
-
-// parseBool reads what PostgreSQL takes for a boolean.
-func parseBool(_ *callContext, s string) (bool, error) {
-	word := strings.ToLower(strings.TrimSpace(s))
-	switch word {
-	case "1", "on":
-		return true, nil
-	case "0", "of", "off":
-		return false, nil
-	case "":
-		return false, invalidText(plan.Boolean, s)
-	}
-	switch {
-	case strings.HasPrefix("true", word), strings.HasPrefix("yes", word):
-		return true, nil
-	case strings.HasPrefix("false", word), strings.HasPrefix("no", word):
-		return false, nil
-	}
-	return false, invalidText(plan.Boolean, s)
-}
-
-func parseInt(_ *callContext, s string) (int64, error) {
-	x, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err == nil {
-		return x, nil
-	}
-	if _, ferr := strconv.ParseFloat(strings.TrimSpace(s), 64); ferr == nil && !strings.ContainsAny(s, ".eEnNiI") {
-		return 0, plan.Errorf(0, plan.CodeOutOfRange, "value %q is out of range for type bigint", s)
-	}
-	return 0, invalidText(plan.Bigint, s)
-}
-
-func parseFloat(_ *callContext, s string) (float64, error) {
-	t := strings.TrimSpace(s)
-	if strings.ContainsAny(t, "_xXpP") { // Go's spellings, not SQL's
-		return 0, invalidText(plan.Double, s)
-	}
-	x, err := strconv.ParseFloat(t, 64)
-	if err != nil {
-		if math.IsInf(x, 0) {
-			return 0, plan.Errorf(0, plan.CodeOutOfRange, "%q is out of range for type double precision", s)
-		}
-		return 0, invalidText(plan.Double, s)
-	}
-	return x, nil
 }
 
 // Convert returns a value as one of another type, for the places outside of

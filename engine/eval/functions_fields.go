@@ -1,0 +1,294 @@
+package eval
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/trellisdb/trellis/columnar/zone"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// EXTRACT, and times and intervals made of fields.
+var (
+	_ = register("date_part", part(true, func(e *Env, t int64) int64 { return e.Zone.Local(t) }), plan.Text, plan.Timestamptz)
+	_ = register("date_part", part(false, func(_ *Env, t int64) int64 { return t }), plan.Text, plan.Timestamp)
+	_ = register("date_part", part(false, func(_ *Env, d int64) int64 { return d * microsPerDay }), plan.Text, plan.Date)
+	_ = register("date_part", binaryErr(partOfTime), plan.Text, plan.Time)
+	_ = register("date_part", binaryErr(partOfSpan), plan.Text, plan.Interval)
+
+	_ = register("age", binaryErr(func(c *callContext, a, b int64) (plan.Span, error) {
+		return age(c, c.env.Zone.Local(a), c.env.Zone.Local(b))
+	}), plan.Timestamptz, plan.Timestamptz)
+	_ = register("age", binaryErr(age), plan.Timestamp, plan.Timestamp)
+	_ = register("age", unaryErr(func(c *callContext, t int64) (plan.Span, error) { return age(c, midnight(c.env), c.env.Zone.Local(t)) }), plan.Timestamptz)
+	_ = register("age", unaryErr(func(c *callContext, t int64) (plan.Span, error) { return age(c, midnight(c.env), t) }), plan.Timestamp)
+	_ = register("isfinite", unary(finite), plan.Timestamptz)
+	_ = register("isfinite", unary(finite), plan.Timestamp)
+	_ = register("isfinite", unary(finite), plan.Date)
+	_ = register("justify_days", unary(justifyDays), plan.Interval)
+	_ = register("justify_hours", unary(justifyHours), plan.Interval)
+	_ = register("justify_interval", unary(justify), plan.Interval)
+	_ = register("make_date", ternaryErr(makeDate), plan.Bigint, plan.Bigint, plan.Bigint)
+	_ = register("make_time", ternaryErr(makeTime), plan.Bigint, plan.Bigint, plan.Double)
+	_ = register("make_timestamp", makeStamp(func(_ *Env, _ []Vector, _ int) (*zone.Zone, error) { return zone.UTC, nil }),
+		plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double)
+	_ = register("make_timestamptz", makeStamp(func(e *Env, _ []Vector, _ int) (*zone.Zone, error) { return e.Zone, nil }),
+		plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double)
+	_ = register("make_timestamptz", makeStamp(func(_ *Env, args []Vector, i int) (*zone.Zone, error) {
+		return LoadZone(args[6].Strs[i&args[6].mask()])
+	}),
+		plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double, plan.Text)
+	_ = register("make_interval", makeSpan, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double)
+	_ = register("to_timestamp", unaryErr(fromEpoch), plan.Double)
+)
+
+// field is one of EXTRACT's fields of a local time.
+type field func(local int64) float64
+
+// fields are those that depend on the local time alone.
+var fields = map[string]field{
+	"microseconds": func(l int64) float64 { return float64(floorMod(l, 60*microsPerSecond)) },
+	"milliseconds": func(l int64) float64 { return float64(floorMod(l, 60*microsPerSecond)) / 1000 },
+	"second":       func(l int64) float64 { return float64(floorMod(l, 60*microsPerSecond)) / microsPerSecond },
+	"minute":       func(l int64) float64 { return float64(floorMod(l, 3600*microsPerSecond) / (60 * microsPerSecond)) },
+	"hour":         func(l int64) float64 { return float64(floorMod(l, microsPerDay) / (3600 * microsPerSecond)) },
+	"dow":          func(l int64) float64 { return float64(floorMod(floorDays(l)+4, 7)) },
+	"isodow":       func(l int64) float64 { return float64(floorMod(floorDays(l)+3, 7) + 1) },
+	"day":          func(l int64) float64 { _, _, d := civil(l); return float64(d) },
+	"month":        func(l int64) float64 { _, m, _ := civil(l); return float64(m) },
+	"quarter":      func(l int64) float64 { _, m, _ := civil(l); return float64((m-1)/3 + 1) },
+	"year":         func(l int64) float64 { y, _, _ := civil(l); return float64(y) },
+	"decade":       func(l int64) float64 { y, _, _ := civil(l); return math.Floor(float64(y) / 10) },
+	"century":      func(l int64) float64 { y, _, _ := civil(l); return math.Ceil(float64(y) / 100) },
+	"millennium":   func(l int64) float64 { y, _, _ := civil(l); return math.Ceil(float64(y) / 1000) },
+	"doy":          func(l int64) float64 { return float64(time.UnixMicro(l).UTC().YearDay()) },
+	"week":         func(l int64) float64 { _, w := time.UnixMicro(l).UTC().ISOWeek(); return float64(w) },
+	"isoyear":      func(l int64) float64 { y, _ := time.UnixMicro(l).UTC().ISOWeek(); return float64(y) },
+	"julian":       func(l int64) float64 { return float64(l)/microsPerDay + 2440588 },
+}
+
+// fieldNames are other spellings.
+var fieldNames = map[string]string{
+	"microsecond": "microseconds", "millisecond": "milliseconds", "seconds": "second", "minutes": "minute", "hours": "hour",
+	"days": "day", "months": "month", "years": "year", "quarters": "quarter", "weeks": "week", "decades": "decade", "centuries": "century", "millennia": "millennium",
+}
+
+// FieldName returns a field of EXTRACT as the table of fields spells it.
+func FieldName(name string) string {
+	word := strings.ToLower(strings.TrimSpace(name))
+	if known, ok := fieldNames[word]; ok {
+		return known
+	}
+	return word
+}
+
+func unknownField(name, of string) error {
+	return plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized for type %s", name, of)
+}
+
+// part is date_part(field, time), where local turns the argument into a local time.
+func part(instants bool, local func(*Env, int64) int64) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		out := make([]float64, n)
+		var f field
+		var name string
+		valid, err := each(args, n, func(i int) error {
+			t := args[1].Ints[i&args[1].mask()]
+			if at := args[0].Strs[i&args[0].mask()]; f == nil || at != name {
+				var err error
+				if f, err = fieldOf(c.env, at, args[1].T, instants); err != nil {
+					return err
+				}
+				name = at
+			}
+			switch {
+			case t == forever:
+				out[i] = math.Inf(1)
+			case t == never:
+				out[i] = math.Inf(-1)
+			case FieldName(name) == "epoch" && instants, strings.HasPrefix(name, "timezone"):
+				out[i] = f(t)
+			default:
+				out[i] = f(local(c.env, t))
+			}
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
+
+// fieldOf finds a field. Those that need the instant itself get that instead of the
+// local time: epoch, timezone, timezone_hour, timezone_minute.
+func fieldOf(env *Env, name string, t plan.Type, instants bool) (field, error) {
+	key := FieldName(name)
+	if f, ok := fields[key]; ok {
+		return f, nil
+	}
+	offset := func(t int64) float64 { return float64(env.Zone.Local(t)-t) / microsPerSecond }
+	switch {
+	case key == "epoch":
+		return func(t int64) float64 { return float64(t) / microsPerSecond }, nil
+	case key == "timezone" && instants:
+		return offset, nil
+	case key == "timezone_hour" && instants:
+		return func(t int64) float64 { return math.Trunc(offset(t) / 3600) }, nil
+	case key == "timezone_minute" && instants:
+		return func(t int64) float64 { return math.Trunc(math.Mod(offset(t), 3600) / 60) }, nil
+	}
+	return nil, unknownField(name, t.String())
+}
+
+func partOfTime(_ *callContext, name string, t int64) (float64, error) {
+	switch key := FieldName(name); key {
+	case "microseconds", "milliseconds", "second", "minute", "hour":
+		return fields[key](t), nil
+	case "epoch":
+		return float64(t) / microsPerSecond, nil
+	}
+	return 0, unknownField(name, plan.Time.String())
+}
+
+func partOfSpan(_ *callContext, name string, s plan.Span) (float64, error) {
+	years := s.Months / 12
+	switch FieldName(name) {
+	case "microseconds":
+		return float64(s.Micros % (60 * microsPerSecond)), nil
+	case "milliseconds":
+		return float64(s.Micros%(60*microsPerSecond)) / 1000, nil
+	case "second":
+		return float64(s.Micros%(60*microsPerSecond)) / microsPerSecond, nil
+	case "minute":
+		return float64(s.Micros / (60 * microsPerSecond) % 60), nil
+	case "hour":
+		return float64(s.Micros / (3600 * microsPerSecond)), nil
+	case "day":
+		return float64(s.Days), nil
+	case "week":
+		return float64(s.Days / 7), nil
+	case "month":
+		return float64(s.Months % 12), nil
+	case "quarter":
+		return float64(s.Months%12/3 + 1), nil
+	case "year":
+		return float64(years), nil
+	case "decade":
+		return float64(years / 10), nil
+	case "century":
+		return float64(years / 100), nil
+	case "millennium":
+		return float64(years / 1000), nil
+	case "epoch":
+		const year = 365.25 * 24 * 3600
+		return float64(years)*year + float64(s.Months%12)*30*24*3600 + float64(s.Days)*24*3600 + float64(s.Micros)/microsPerSecond, nil
+	}
+	return 0, unknownField(name, plan.Interval.String())
+}
+
+// midnight is the local time at which the session's present day began.
+func midnight(e *Env) int64 { return floorDays(e.Zone.Local(e.Now)) * microsPerDay }
+
+// age is the calendar distance from b to a, both local times.
+func age(c *callContext, a, b int64) (plan.Span, error) {
+	if a < b {
+		s, err := age(c, b, a)
+		return negated(s), err
+	}
+	ya, ma, _ := civil(a)
+	yb, mb, _ := civil(b)
+	months := int32(ya-yb)*12 + int32(ma-mb)
+	for months > 0 && addMonths(b, months) > a {
+		months--
+	}
+	rest := a - addMonths(b, months)
+	return plan.Span{Months: months, Days: int32(rest / microsPerDay), Micros: rest % microsPerDay}, nil
+}
+
+func justifyDays(s plan.Span) plan.Span {
+	s.Months, s.Days = s.Months+s.Days/30, s.Days%30
+	if s.Months > 0 && s.Days < 0 {
+		s.Months, s.Days = s.Months-1, s.Days+30
+	} else if s.Months < 0 && s.Days > 0 {
+		s.Months, s.Days = s.Months+1, s.Days-30
+	}
+	return s
+}
+
+func justifyHours(s plan.Span) plan.Span {
+	s.Days, s.Micros = s.Days+int32(s.Micros/microsPerDay), s.Micros%microsPerDay
+	if s.Days > 0 && s.Micros < 0 {
+		s.Days, s.Micros = s.Days-1, s.Micros+microsPerDay
+	} else if s.Days < 0 && s.Micros > 0 {
+		s.Days, s.Micros = s.Days+1, s.Micros-microsPerDay
+	}
+	return s
+}
+
+func justify(s plan.Span) plan.Span { return justifyHours(justifyDays(justifyHours(s))) }
+
+func makeDate(_ *callContext, y, m, d int64) (int64, error) {
+	t := time.Date(int(y), time.Month(m), int(d), 0, 0, 0, 0, time.UTC)
+	if y < 1 || y > 9999 || int64(t.Month()) != m || int64(t.Day()) != d {
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "date field value out of range: %d-%02d-%02d", y, m, d)
+	}
+	return t.UnixMicro() / microsPerDay, nil
+}
+
+func makeTime(_ *callContext, h, m int64, s float64) (int64, error) {
+	if h < 0 || h > 24 || m < 0 || m > 59 || !(s >= 0 && s <= 60) || h == 24 && (m > 0 || s > 0) {
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "time field value out of range: %d:%02d:%02g", h, m, s)
+	}
+	return (h*3600+m*60)*microsPerSecond + int64(math.Round(s*microsPerSecond)), nil
+}
+
+// makeStamp makes a time of its fields on the clock of a zone.
+func makeStamp(clock func(*Env, []Vector, int) (*zone.Zone, error)) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		out := make([]int64, n)
+		at := func(k, i int) int64 { return args[k].Ints[i&args[k].mask()] }
+		valid, err := each(args, n, func(i int) error {
+			days, err := makeDate(c, at(0, i), at(1, i), at(2, i))
+			if err != nil {
+				return err
+			}
+			tod, err := makeTime(c, at(3, i), at(4, i), args[5].Floats[i&args[5].mask()])
+			if err != nil {
+				return err
+			}
+			z, err := clock(c.env, args, i)
+			if err != nil {
+				return err
+			}
+			out[i] = z.Instant(days*microsPerDay + tod)
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
+
+func makeSpan(_ *callContext, args []Vector, n int) (Vector, error) {
+	out := make([]plan.Span, n)
+	at := func(k, i int) float64 { return float64(args[k].Ints[i&args[k].mask()]) }
+	valid, err := each(args, n, func(i int) error {
+		months, days := at(0, i)*12+at(1, i), at(2, i)*7+at(3, i)
+		micros := (at(4, i)*3600+at(5, i)*60)*microsPerSecond + math.Round(args[6].Floats[i&args[6].mask()]*microsPerSecond)
+		if math.Abs(months) > math.MaxInt32 || math.Abs(days) > math.MaxInt32 || !(math.Abs(micros) < 1<<63) {
+			return errSpanRange
+		}
+		out[i] = plan.Span{Months: int32(months), Days: int32(days), Micros: int64(micros)}
+		return nil
+	})
+	return of(out, valid), err
+}
+
+func fromEpoch(_ *callContext, seconds float64) (int64, error) {
+	switch {
+	case math.IsInf(seconds, 1):
+		return forever, nil
+	case math.IsInf(seconds, -1):
+		return never, nil
+	case !(math.Abs(seconds) < 1<<40):
+		return 0, errTimeRange
+	}
+	return checkTime(int64(math.RoundToEven(seconds * microsPerSecond)))
+}
