@@ -1,6 +1,9 @@
 package kernel
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // words returns the length of a bitmap for n values.
 func words(n int) int { return (n + 63) / 64 }
@@ -84,4 +87,25 @@ func trim(bitmap []uint64, n int) {
 	if r := uint(n) & 63; r != 0 {
 		bitmap[n>>6] &= 1<<r - 1
 	}
+}
+
+// Qualities sets bit i of dst where status i has one of the wanted qualities: bit
+// k of set stands for the statuses whose highest two bits are k. It writes a word
+// for every 64 statuses begun.
+func Qualities[S ~uint32](dst []uint64, statuses []S, set uint8) {
+	if len(statuses) == 0 {
+		return
+	}
+	plain := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(statuses))), len(statuses))
+	qualities(dst, plain, uint32(set))
+}
+
+// Compress writes the values whose bit is set to dst, one after the other, and
+// returns their number. dst is at least as long as values, all of which may be
+// overwritten; it may be values itself.
+func Compress(dst, values []float64, valid []uint64) int {
+	if valid == nil {
+		return copy(dst, values)
+	}
+	return compress(dst, values, valid)
 }

@@ -149,3 +149,21 @@ func compareInts(dst []uint64, op Op, values []int64, x int64) {
 		Not(dst, dst, n*64)
 	}
 }
+
+func qualities(dst []uint64, statuses []uint32, set uint32) {
+	n := wholeWords(len(statuses))
+	if n > 0 {
+		qualitiesAVX2(&dst[0], &statuses[0], n, set)
+	}
+	qualitiesGo(dst[n:], statuses[n*64:], set)
+}
+
+func compress(dst, values []float64, valid []uint64) int {
+	n := wholeWords(len(values))
+	if n == 0 {
+		return compressGo(dst, values, valid)
+	}
+	dst = dst[:len(values)]
+	done := compressAVX2(&dst[0], &values[0], &valid[0], n)
+	return done + compressGo(dst[done:], values[n*64:], valid[n:])
+}

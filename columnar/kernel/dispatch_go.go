@@ -25,3 +25,7 @@ func compareFloats(dst []uint64, op Op, values []float64, x float64) {
 }
 
 func compareInts(dst []uint64, op Op, values []int64, x int64) { compareGo(dst, op, values, x) }
+
+func qualities(dst []uint64, statuses []uint32, set uint32) { qualitiesGo(dst, statuses, set) }
+
+func compress(dst, values []float64, valid []uint64) int { return compressGo(dst, values, valid) }

@@ -146,6 +146,15 @@ func (e *Exact) expansion(space expansion) expansion {
 	return x.grow(e.low).grow(e.middle).grow(e.high)
 }
 
+// ordered returns the sum, whose rest is nil, as three parts. When low is 0 the
+// other two are canonical.
+func (e *Exact) ordered() (high, middle, low float64) {
+	high, middle = twoSum(e.high, e.middle)
+	middle, low = twoSum(middle, e.low)
+	high, middle = twoSum(high, middle)
+	return high, middle, low
+}
+
 // Round returns the float64 next to the sum, the even one of two that are
 // equally near: what Python's math.fsum returns for the same terms.
 func (e *Exact) Round() float64 {
@@ -153,11 +162,8 @@ func (e *Exact) Round() float64 {
 		if e.middle == 0 && e.low == 0 {
 			return e.high
 		}
-		high, middle := twoSum(e.high, e.middle)
-		middle, low := twoSum(middle, e.low)
-		high, middle = twoSum(high, middle)
-		if low == 0 {
-			return high // the float64 next to high + middle, which is all there is
+		if high, _, low := e.ordered(); low == 0 {
+			return high
 		}
 	}
 	if !finite(e.high) {
@@ -201,11 +207,16 @@ func (e *Exact) AppendTerms(dst []float64) []float64 {
 	if !finite(e.high) {
 		return append(dst, e.high)
 	}
-	if e.rest == nil && e.middle == 0 && e.low == 0 {
-		if e.high == 0 {
+	if e.rest == nil {
+		if high, middle, low := e.ordered(); low == 0 {
+			if high != 0 {
+				dst = append(dst, high)
+			}
+			if middle != 0 {
+				dst = append(dst, middle)
+			}
 			return dst
 		}
-		return append(dst, e.high)
 	}
 	var space [inlineTerms]float64
 	return e.expansion(space[:0]).canonical(dst)

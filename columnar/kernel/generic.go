@@ -105,3 +105,24 @@ func neighboursGo(falls []uint64, values []float64) (changes int) {
 	}
 	return changes
 }
+
+// qualitiesGo sets bit i of dst where the bit of set is set that the highest two
+// bits of status i stand for.
+func qualitiesGo(dst []uint64, statuses []uint32, set uint32) {
+	dst = dst[:words(len(statuses))]
+	clear(dst)
+	for i, s := range statuses {
+		dst[i>>6] |= uint64(set>>(s>>30)&1) << (uint(i) & 63)
+	}
+}
+
+// compressGo writes the valid values to dst one after the other and returns their
+// number.
+func compressGo(dst, values []float64, valid []uint64) int {
+	n := 0
+	for i := Next(valid, 0, len(values)); i < len(values); i = Next(valid, i+1, len(values)) {
+		dst[n] = values[i]
+		n++
+	}
+	return n
+}

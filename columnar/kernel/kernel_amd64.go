@@ -44,6 +44,16 @@ func indexAVX2(values *float64, words int, x float64) int
 //go:noescape
 func neighboursAVX2(falls *uint64, values *float64, words int) int
 
+// qualitiesAVX2 sets the bits of dst where the bit of set is set that the highest two bits of the status stand for.
+//
+//go:noescape
+func qualitiesAVX2(dst *uint64, statuses *uint32, words int, set uint32)
+
+// compressAVX2 writes the valid values to dst one after the other and returns their number. It may write as many values as it reads.
+//
+//go:noescape
+func compressAVX2(dst *float64, values *float64, valid *uint64, words int) int
+
 // equalFloat64AVX2 sets the bits of dst to the outcomes of value equal x.
 //
 //go:noescape

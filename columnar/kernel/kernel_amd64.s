@@ -1942,6 +1942,319 @@ done:
 	VZEROUPPER
 	RET
 
+// func qualitiesAVX2(dst *uint64, statuses *uint32, words int, set uint32)
+// Requires: AVX, AVX2
+TEXT ·qualitiesAVX2(SB), NOSPLIT, $0-28
+	MOVQ         statuses+8(FP), AX
+	MOVQ         words+16(FP), CX
+	MOVQ         dst+0(FP), DX
+	MOVL         set+24(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTD X0, Y0
+
+loop:
+	TESTQ     CX, CX
+	JZ        done
+	VMOVUPD   224(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, BX
+	VMOVUPD   192(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	VMOVUPD   160(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	VMOVUPD   128(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	VMOVUPD   96(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	VMOVUPD   64(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	VMOVUPD   32(AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	VMOVUPD   (AX), Y1
+	VPSRLD    $0x1e, Y1, Y1
+	VPSRLVD   Y1, Y0, Y1
+	VPSLLD    $0x1f, Y1, Y1
+	VMOVMSKPS Y1, SI
+	SHLQ      $0x08, BX
+	ORQ       SI, BX
+	MOVQ      BX, (DX)
+	ADDQ      $0x08, DX
+	ADDQ      $0x00000100, AX
+	DECQ      CX
+	JMP       loop
+
+done:
+	VZEROUPPER
+	RET
+
+DATA compressOrders<>+0(SB)/8, $0x0000000100000000
+DATA compressOrders<>+8(SB)/8, $0x0000000100000000
+DATA compressOrders<>+16(SB)/8, $0x0000000100000000
+DATA compressOrders<>+24(SB)/8, $0x0000000100000000
+DATA compressOrders<>+32(SB)/8, $0x0000000100000000
+DATA compressOrders<>+40(SB)/8, $0x0000000100000000
+DATA compressOrders<>+48(SB)/8, $0x0000000100000000
+DATA compressOrders<>+56(SB)/8, $0x0000000100000000
+DATA compressOrders<>+64(SB)/8, $0x0000000300000002
+DATA compressOrders<>+72(SB)/8, $0x0000000100000000
+DATA compressOrders<>+80(SB)/8, $0x0000000100000000
+DATA compressOrders<>+88(SB)/8, $0x0000000100000000
+DATA compressOrders<>+96(SB)/8, $0x0000000100000000
+DATA compressOrders<>+104(SB)/8, $0x0000000300000002
+DATA compressOrders<>+112(SB)/8, $0x0000000100000000
+DATA compressOrders<>+120(SB)/8, $0x0000000100000000
+DATA compressOrders<>+128(SB)/8, $0x0000000500000004
+DATA compressOrders<>+136(SB)/8, $0x0000000100000000
+DATA compressOrders<>+144(SB)/8, $0x0000000100000000
+DATA compressOrders<>+152(SB)/8, $0x0000000100000000
+DATA compressOrders<>+160(SB)/8, $0x0000000100000000
+DATA compressOrders<>+168(SB)/8, $0x0000000500000004
+DATA compressOrders<>+176(SB)/8, $0x0000000100000000
+DATA compressOrders<>+184(SB)/8, $0x0000000100000000
+DATA compressOrders<>+192(SB)/8, $0x0000000300000002
+DATA compressOrders<>+200(SB)/8, $0x0000000500000004
+DATA compressOrders<>+208(SB)/8, $0x0000000100000000
+DATA compressOrders<>+216(SB)/8, $0x0000000100000000
+DATA compressOrders<>+224(SB)/8, $0x0000000100000000
+DATA compressOrders<>+232(SB)/8, $0x0000000300000002
+DATA compressOrders<>+240(SB)/8, $0x0000000500000004
+DATA compressOrders<>+248(SB)/8, $0x0000000100000000
+DATA compressOrders<>+256(SB)/8, $0x0000000700000006
+DATA compressOrders<>+264(SB)/8, $0x0000000100000000
+DATA compressOrders<>+272(SB)/8, $0x0000000100000000
+DATA compressOrders<>+280(SB)/8, $0x0000000100000000
+DATA compressOrders<>+288(SB)/8, $0x0000000100000000
+DATA compressOrders<>+296(SB)/8, $0x0000000700000006
+DATA compressOrders<>+304(SB)/8, $0x0000000100000000
+DATA compressOrders<>+312(SB)/8, $0x0000000100000000
+DATA compressOrders<>+320(SB)/8, $0x0000000300000002
+DATA compressOrders<>+328(SB)/8, $0x0000000700000006
+DATA compressOrders<>+336(SB)/8, $0x0000000100000000
+DATA compressOrders<>+344(SB)/8, $0x0000000100000000
+DATA compressOrders<>+352(SB)/8, $0x0000000100000000
+DATA compressOrders<>+360(SB)/8, $0x0000000300000002
+DATA compressOrders<>+368(SB)/8, $0x0000000700000006
+DATA compressOrders<>+376(SB)/8, $0x0000000100000000
+DATA compressOrders<>+384(SB)/8, $0x0000000500000004
+DATA compressOrders<>+392(SB)/8, $0x0000000700000006
+DATA compressOrders<>+400(SB)/8, $0x0000000100000000
+DATA compressOrders<>+408(SB)/8, $0x0000000100000000
+DATA compressOrders<>+416(SB)/8, $0x0000000100000000
+DATA compressOrders<>+424(SB)/8, $0x0000000500000004
+DATA compressOrders<>+432(SB)/8, $0x0000000700000006
+DATA compressOrders<>+440(SB)/8, $0x0000000100000000
+DATA compressOrders<>+448(SB)/8, $0x0000000300000002
+DATA compressOrders<>+456(SB)/8, $0x0000000500000004
+DATA compressOrders<>+464(SB)/8, $0x0000000700000006
+DATA compressOrders<>+472(SB)/8, $0x0000000100000000
+DATA compressOrders<>+480(SB)/8, $0x0000000100000000
+DATA compressOrders<>+488(SB)/8, $0x0000000300000002
+DATA compressOrders<>+496(SB)/8, $0x0000000500000004
+DATA compressOrders<>+504(SB)/8, $0x0000000700000006
+GLOBL compressOrders<>(SB), RODATA|NOPTR, $512
+
+// func compressAVX2(dst *float64, values *float64, valid *uint64, words int) int
+// Requires: AVX, AVX2, POPCNT
+TEXT ·compressAVX2(SB), NOSPLIT, $0-40
+	MOVQ words+24(FP), AX
+	MOVQ values+8(FP), CX
+	MOVQ valid+16(FP), DX
+	MOVQ dst+0(FP), BX
+	LEAQ compressOrders<>+0(SB), SI
+	MOVQ BX, DI
+
+loop:
+	TESTQ   AX, AX
+	JZ      done
+	MOVQ    (DX), R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS (CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 32(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 64(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 96(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 128(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 160(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 192(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 224(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 256(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 288(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 320(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 352(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 384(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 416(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 448(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	MOVQ    R8, R9
+	ANDQ    $0x0f, R9
+	POPCNTQ R9, R10
+	SHLQ    $0x05, R9
+	VMOVDQU (SI)(R9*1), Y0
+	VPERMPS 480(CX), Y0, Y0
+	VMOVUPS Y0, (BX)
+	LEAQ    (BX)(R10*8), BX
+	SHRQ    $0x04, R8
+	ADDQ    $0x00000200, CX
+	ADDQ    $0x08, DX
+	DECQ    AX
+	JMP     loop
+
+done:
+	SUBQ DI, BX
+	SHRQ $0x03, BX
+	MOVQ BX, ret+32(FP)
+	VZEROUPPER
+	RET
+
 // func equalFloat64AVX2(dst *uint64, values *float64, words int, x float64)
 // Requires: AVX
 TEXT ·equalFloat64AVX2(SB), NOSPLIT, $0-32

@@ -9,20 +9,18 @@ import (
 	"testing"
 )
 
-// loops are the fast loops, and the Go ones that stand in for them on other
-// machines. Both must do what the plain loops below do.
+// loops are fast loops that can be seen from outside, and the Go ones that stand
+// in for them on other machines. Both must do what the plain loops below do.
 var loops = []struct {
 	name          string
-	extent        func(values []float64, valid []uint64) (low, high float64)
-	extract       func(values []float64, valid []uint64, first, second float64) (a, b int64, clean bool)
-	squareLevels  func(values []float64, valid []uint64, cut float64) (levels [7]float64, clean bool)
-	index         func(values []float64, valid []uint64, x float64) int
 	neighbours    func(falls []uint64, values []float64) int
 	compareFloats func(dst []uint64, op Op, values []float64, x float64)
 	compareInts   func(dst []uint64, op Op, values []int64, x int64)
+	compress      func(dst, values []float64, valid []uint64) int
+	qualities     func(dst []uint64, statuses []uint32, set uint32)
 }{
-	{"go", extentGo, extractGo, squareLevelsGo, indexGo, neighboursGo, compareGo[float64], compareGo[int64]},
-	{"machine", extent, extract, squareLevels, index, neighbours, compareFloats, compareInts},
+	{"go", neighboursGo, compareGo[float64], compareGo[int64], compressGo, qualitiesGo},
+	{"machine", neighbours, compareFloats, compareInts, compress, qualities},
 }
 
 // has is the definition of a bitmap.
@@ -140,6 +138,26 @@ func checkLoops(t *testing.T, values []float64, valid []uint64) {
 	}
 	checkMachine(t, values, valid)
 	checkComparisons(t, values)
+	for _, loop := range loops {
+		dst := make([]float64, len(values))
+		want := chosen(values, valid)
+		if got := loop.compress(dst, values, all(valid, len(values))); !equalBits64(dst[:got], want) {
+			t.Fatalf("%s: compress is %g, want %g: %s", loop.name, dst[:got], want, what())
+		}
+		copy(dst, values)
+		if got := Compress(dst, dst, valid); !equalBits64(dst[:got], want) {
+			t.Fatalf("Compress in place is %g, want %g: %s", dst[:got], want, what())
+		}
+	}
+}
+
+// all returns the bitmap, spelled out where it is nil.
+func all(valid []uint64, n int) []uint64 {
+	if valid == nil {
+		valid = make([]uint64, words(n))
+		fillWith(valid, math.MaxUint64)
+	}
+	return valid
 }
 
 // checkMachine compares the machine's loops with those in Go where they do not
@@ -305,6 +323,35 @@ func TestCompareTreatsNaNAsTheGreatest(t *testing.T) {
 	}
 }
 
+func TestQualitiesSelectByTheHighestTwoBits(t *testing.T) {
+	rng := rand.New(rand.NewSource(4))
+	for _, n := range []int{0, 1, 63, 64, 65, 200, 256} {
+		statuses := make([]uint32, n)
+		for i := range statuses {
+			statuses[i] = rng.Uint32()
+		}
+		for set := range uint8(16) {
+			want := make([]uint64, words(n))
+			for i, s := range statuses {
+				if set>>(s>>30)&1 == 1 {
+					want[i/64] |= 1 << (i % 64)
+				}
+			}
+			for _, loop := range loops {
+				dst := make([]uint64, words(n))
+				fillWith(dst, math.MaxUint64)
+				if loop.qualities(dst, statuses, uint32(set)); !slices.Equal(dst, want) {
+					t.Fatalf("%s: %d statuses, set %b: %x, want %x", loop.name, n, set, dst, want)
+				}
+			}
+			dst := make([]uint64, words(n))
+			if Qualities(dst, statuses, set); !slices.Equal(dst, want) {
+				t.Fatalf("%d statuses, set %b: %x, want %x", n, set, dst, want)
+			}
+		}
+	}
+}
+
 func TestBitmapsAreSets(t *testing.T) {
 	rng := rand.New(rand.NewSource(2))
 	for _, n := range []int{1, 63, 64, 65, 200} {
@@ -326,8 +373,8 @@ func TestBitmapsAreSets(t *testing.T) {
 				}
 			}
 		}
-		if n%64 != 0 && dst[n/64]>>(n%64) != 0 && !has(a, n) {
-			t.Fatal("bits past the last are set")
+		if Not(dst, a, n); Count(dst, n, len(dst)*64) != 0 {
+			t.Fatal("Not sets bits past the last")
 		}
 		for from := 0; from <= n; from += 7 {
 			for to := from; to <= n; to += 5 {

@@ -40,6 +40,8 @@ func main() {
 	}
 	index()
 	neighbours()
+	qualities()
+	compress()
 	comparisons()
 	Generate()
 }
@@ -352,6 +354,86 @@ func neighbours() {
 		ADDQ(U8(8), falls.Base)
 	})
 	Store(fold(changes, func(a, b, dst Op) { VPADDQ(a, b, dst) }), ReturnIndex(0))
+	end()
+}
+
+func qualities() {
+	begin("qualitiesAVX2", "func(dst *uint64, statuses *uint32, words int, set uint32)",
+		"sets the bits of dst where the bit of set is set that the highest two bits of the status stand for.")
+	s := source{values: Mem{Base: Load(Param("statuses"), GP64())}, words: Load(Param("words"), GP64())}
+	out := Mem{Base: Load(Param("dst"), GP64())}
+	set, one := YMM(), XMM()
+	VMOVD(Load(Param("set"), GP32()), one)
+	VPBROADCASTD(one, set)
+	Label("loop")
+	TESTQ(s.words, s.words)
+	JZ(LabelRef("done"))
+	word := GP64()
+	for i := 7; i >= 0; i-- { // eight statuses at a time
+		y, eight := YMM(), GP64()
+		VPSRLD(U8(30), s.vectorIn(i), y)
+		VPSRLVD(y, set, y)
+		VPSLLD(U8(31), y, y)
+		if i == 7 {
+			VMOVMSKPS(y, word.As32())
+			continue
+		}
+		VMOVMSKPS(y, eight.As32())
+		SHLQ(U8(8), word)
+		ORQ(eight, word)
+	}
+	MOVQ(word, out)
+	ADDQ(U8(8), out.Base)
+	ADDQ(U32(8*vectorBytes), s.values.Base)
+	DECQ(s.words)
+	JMP(LabelRef("loop"))
+	Label("done")
+	end()
+}
+
+// compress moves the valid values of a vector to its low lanes by a permutation of
+// its halves of values, one for each of the 16 sets of lanes.
+func compress() {
+	orders := GLOBL("compressOrders", attr.RODATA|attr.NOPTR)
+	for set := range 16 {
+		lane := 0
+		for i := range 4 {
+			if set>>i&1 == 1 {
+				DATA(set*vectorBytes+lane*8, U64(uint64(2*i+1)<<32|uint64(2*i)))
+				lane++
+			}
+		}
+		for ; lane < 4; lane++ {
+			DATA(set*vectorBytes+lane*8, U64(uint64(1)<<32))
+		}
+	}
+	begin("compressAVX2", "func(dst *float64, values *float64, valid *uint64, words int) int",
+		"writes the valid values to dst one after the other and returns their number. It may write as many values as it reads.")
+	s := newSource(true)
+	dst := Load(Param("dst"), GP64())
+	table, start := GP64(), GP64()
+	LEAQ(orders, table)
+	MOVQ(dst, start)
+	s.each(func() {
+		word := GP64()
+		MOVQ(s.valid, word)
+		for i := range vectorsPerWord {
+			set, n := GP64(), GP64()
+			MOVQ(word, set)
+			ANDQ(U8(15), set)
+			POPCNTQ(set, n)
+			SHLQ(U8(5), set)
+			order, x := YMM(), YMM()
+			VMOVDQU(Mem{Base: table, Index: set, Scale: 1}, order)
+			VPERMPS(s.vector(i), order, x)
+			VMOVUPS(x, Mem{Base: dst})
+			LEAQ(Mem{Base: dst, Index: n, Scale: 8}, dst)
+			SHRQ(U8(4), word)
+		}
+	})
+	SUBQ(start, dst)
+	SHRQ(U8(3), dst)
+	Store(dst, ReturnIndex(0))
 	end()
 }
 
