@@ -231,19 +231,22 @@ func (c *Catalog) Series(ctx context.Context) ([]meta.Series, error) {
 // merge returns the series with those that changed put in their place, in order of
 // name.
 func merge(series, changed []meta.Series) []meta.Series {
-	isNew := make(map[int64]bool, len(changed))
+	isChanged := make(map[int64]bool, len(changed))
 	for i := range changed {
-		isNew[changed[i].ID] = true
+		isChanged[changed[i].ID] = true
 	}
+	slices.SortFunc(changed, func(a, b meta.Series) int { return strings.Compare(a.Name, b.Name) })
 	merged := make([]meta.Series, 0, len(series)+len(changed))
 	for i := range series {
-		if !isNew[series[i].ID] {
-			merged = append(merged, series[i])
+		if isChanged[series[i].ID] {
+			continue
 		}
+		for len(changed) > 0 && changed[0].Name < series[i].Name {
+			merged, changed = append(merged, changed[0]), changed[1:]
+		}
+		merged = append(merged, series[i])
 	}
-	merged = append(merged, changed...)
-	slices.SortFunc(merged, func(a, b meta.Series) int { return strings.Compare(a.Name, b.Name) })
-	return merged
+	return append(merged, changed...)
 }
 
 const selectSeries = `
