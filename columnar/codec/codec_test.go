@@ -138,6 +138,44 @@ func TestPredictorsRestoreWhatTheyForesaw(t *testing.T) {
 	}
 }
 
+func TestOnePassEqualsTwo(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	for _, kind := range []mappingKind{decimalMul, decimalDiv, decimalMulNarrow, decimalDivNarrow, ordered, orderedNarrow} {
+		for p := none; p <= line; p++ {
+			for _, shift := range []int{0, 12, 40, 60} {
+				for _, n := range []int{0, 1, 3, 4, 5, 8, 1003} {
+					m := mapping{kind: kind, exponent: 14, factor: 11}
+					f := frame{predictor: p, zigzag: n%2 == 0, base: int64(rng.Uint64()) >> shift, start: int64(rng.Uint64()) >> shift}
+					codes := make([]int64, n)
+					for i := range codes {
+						codes[i] = int64(rng.Uint64()) >> shift
+					}
+					want := slices.Clone(codes)
+					for i, c := range want {
+						if f.zigzag {
+							c = unzigzag(uint64(c))
+						}
+						want[i] = c + f.base
+					}
+					switch {
+					case p == line:
+						restoreLine(want, f.start, 0, 0)
+					case p == smooth0:
+						restoreDelta(want, f.start, 0)
+					case p != none:
+						restoreSmooth(want, f.start, 0, 0, p)
+					}
+					m.floats(asFloats(want), want)
+					f.restoreFloats(codes, m)
+					if !slices.Equal(codes, want) {
+						t.Fatalf("%v, %v, %d codes shifted by %d: %x, want %x", p, m, n, shift, codes, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestCommonStepDividesEveryDifference(t *testing.T) {
 	for _, test := range []struct {
 		name   string

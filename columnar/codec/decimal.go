@@ -185,7 +185,7 @@ func (d *Decoder) decimal(dst []float64, r *reader, depth int) error {
 	if r.err != nil {
 		return r.err
 	}
-	if err := d.decimals(dst, r.rest(), m, depth); err != nil {
+	if err := d.mapped(dst, r.rest(), m, depth); err != nil {
 		return err
 	}
 	if exceptions == 0 {
@@ -206,15 +206,15 @@ func (d *Decoder) decimal(dst []float64, r *reader, depth int) error {
 	return nil
 }
 
-// decimals decodes the integers of a decimal column and maps them.
-func (d *Decoder) decimals(dst []float64, src []byte, m mapping, depth int) error {
+// mapped decodes the integers of a column of floats and maps them.
+func (d *Decoder) mapped(dst []float64, src []byte, m mapping, depth int) error {
 	v := asInt64s(dst)
 	if len(src) > 0 && src[0] == header(integers, Packed, false) {
 		f, err := unpackColumn(v, &reader{src: src[1:]})
 		if err != nil {
 			return fmt.Errorf("packed: %w", err)
 		}
-		f.restoreFloats(dst, v, m)
+		f.restoreFloats(v, m)
 		return nil
 	}
 	if err := d.ints(v, src, depth+1); err != nil {
@@ -245,10 +245,5 @@ func (d *Decoder) real(dst []float64, r *reader, depth int) error {
 	if r.err != nil {
 		return r.err
 	}
-	v := asInt64s(dst)
-	if err := d.ints(v, r.rest(), depth+1); err != nil {
-		return err
-	}
-	m.floats(dst, v)
-	return nil
+	return d.mapped(dst, r.rest(), m, depth)
 }

@@ -120,30 +120,24 @@ func (f *frame) residuals(dst, numbers []int64) {
 // restore turns codes into integers, in place.
 func (f *frame) restore(v []int64) {
 	if f.zigzag {
-		for i, c := range v {
-			v[i] = unzigzag(uint64(c))
-		}
+		unzigzagAll(v)
 	}
-	base := f.base
-	switch p := f.predictor; p {
-	case none:
-		if base != 0 {
-			for i := range v {
-				v[i] += base
-			}
-		}
-	case smooth0:
-		restoreDelta(v, f.start, base)
-	case line:
-		restoreLine(v, f.start, f.slope, base)
-	default:
-		restoreSmooth(v, f.start, base, p)
+	if f.predictor == line {
+		restoreLine(v, f.start, f.slope, f.base)
+	} else {
+		f.run(v, toIntegers, 1, 1)
 	}
 	if f.step > 1 {
 		step, origin := int64(f.step), f.origin
 		for i, x := range v {
 			v[i] = origin + step*x
 		}
+	}
+}
+
+func unzigzagAll(v []int64) {
+	for i, c := range v {
+		v[i] = unzigzag(uint64(c))
 	}
 }
 
@@ -178,8 +172,10 @@ func restoreLine(v []int64, before, slope, base int64) {
 	}
 }
 
-func restoreSmooth(v []int64, start, base int64, p predictor) {
-	k, sum := (p-smooth0)&7, int64(0)
+// restoreSmooth replaces every residual, of which base is missing, by start plus
+// itself plus the smoothed mean of those before it, whose sum is given.
+func restoreSmooth(v []int64, start, sum, base int64, p predictor) {
+	k := (p - smooth0) & 7
 	for i, r := range v {
 		r += base
 		v[i] = start + r + sum>>k
