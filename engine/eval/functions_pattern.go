@@ -1,0 +1,235 @@
+package eval
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// LIKE and regular expressions. The latter are Go's RE2: linear in time, without
+// back references and look-around.
+var (
+	_ = register("like", matchLike(false), plan.Text, plan.Text)
+	_ = register("like", matchLike(false), plan.Text, plan.Text, plan.Text)
+	_ = register("ilike", matchLike(true), plan.Text, plan.Text)
+	_ = register("ilike", matchLike(true), plan.Text, plan.Text, plan.Text)
+	_ = register("~", matchRegexp("", true), plan.Text, plan.Text)
+	_ = register("~*", matchRegexp("i", true), plan.Text, plan.Text)
+	_ = register("!~", matchRegexp("", false), plan.Text, plan.Text)
+	_ = register("!~*", matchRegexp("i", false), plan.Text, plan.Text)
+	_ = register("regexp_like", matchRegexp("", true), plan.Text, plan.Text)
+	_ = register("regexp_like", matchRegexp("", true), plan.Text, plan.Text, plan.Text)
+	_ = register("regexp_replace", replaceRegexp, plan.Text, plan.Text, plan.Text)
+	_ = register("regexp_replace", replaceRegexp, plan.Text, plan.Text, plan.Text, plan.Text)
+	_ = register("regexp_substr", findRegexp(0), plan.Text, plan.Text)
+	_ = register("substring", findRegexp(1), plan.Text, plan.Text)
+)
+
+// patternKey is what determines a compiled pattern.
+type patternKey struct{ pattern, flags string }
+
+// patterns are the compiled patterns of a batch; mostly there is one.
+type patterns struct {
+	compile func(patternKey) (*regexp.Regexp, error)
+	by      map[patternKey]*regexp.Regexp
+	last    patternKey
+	hit     *regexp.Regexp
+}
+
+func newPatterns(compile func(patternKey) (*regexp.Regexp, error)) *patterns {
+	return &patterns{compile: compile, by: map[patternKey]*regexp.Regexp{}}
+}
+
+func (p *patterns) find(key patternKey) (*regexp.Regexp, error) {
+	if p.hit != nil && key == p.last {
+		return p.hit, nil
+	}
+	re, ok := p.by[key]
+	if !ok {
+		var err error
+		if re, err = p.compile(key); err != nil {
+			return nil, err
+		}
+		p.by[key] = re
+	}
+	p.last, p.hit = key, re
+	return re, nil
+}
+
+// text returns argument k of row i.
+func text(args []Vector, k, i int) string { return args[k].Strs[i&args[k].mask()] }
+
+// matchLike is LIKE: the pattern is turned into a regular expression.
+func matchLike(fold bool) kernel {
+	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+		seen := newPatterns(func(k patternKey) (*regexp.Regexp, error) { return compileLike(k.pattern, k.flags, fold) })
+		out := make([]bool, n)
+		valid, err := each(args, n, func(i int) error {
+			key := patternKey{text(args, 1, i), `\`}
+			if len(args) == 3 {
+				key.flags = text(args, 2, i)
+			}
+			re, err := seen.find(key)
+			if err != nil {
+				return err
+			}
+			out[i] = re.MatchString(text(args, 0, i))
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
+
+func compileLike(pattern, escape string, fold bool) (*regexp.Regexp, error) {
+	if utf8.RuneCountInString(escape) > 1 {
+		return nil, plan.Errorf(0, "22019", "invalid escape string").WithHint("an escape string is empty or one character")
+	}
+	var b strings.Builder
+	b.WriteString("(?s")
+	if fold {
+		b.WriteString("i")
+	}
+	b.WriteString(")^")
+	literal := false
+	for _, r := range pattern {
+		switch {
+		case literal:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+			literal = false
+		case string(r) == escape:
+			literal = true
+		case r == '%':
+			b.WriteString(".*")
+		case r == '_':
+			b.WriteString(".")
+		default:
+			b.WriteString(regexp.QuoteMeta(string(r)))
+		}
+	}
+	if literal {
+		return nil, plan.Errorf(0, "22025", "LIKE pattern must not end with escape character")
+	}
+	b.WriteString("$")
+	return compileRegexp(patternKey{pattern: b.String()})
+}
+
+// compileRegexp compiles a pattern with PostgreSQL's flags.
+func compileRegexp(k patternKey) (*regexp.Regexp, error) {
+	flags := ""
+	for _, f := range k.flags {
+		switch f {
+		case 'i':
+			flags += "i"
+		case 's':
+			flags += "s"
+		case 'n', 'm':
+			flags += "m"
+		case 'g', 'c':
+		default:
+			return nil, plan.Errorf(0, plan.CodeInvalidValue, "invalid regular expression option: %q", f)
+		}
+	}
+	if flags != "" {
+		flags = "(?" + flags + ")"
+	}
+	re, err := regexp.Compile(flags + k.pattern)
+	if err != nil {
+		return nil, plan.Errorf(0, "2201B", "invalid regular expression: %v", err).WithHint("regular expressions are RE2's, without back references and look-around")
+	}
+	return re, nil
+}
+
+func matchRegexp(flags string, answer bool) kernel {
+	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+		seen := newPatterns(compileRegexp)
+		out := make([]bool, n)
+		valid, err := each(args, n, func(i int) error {
+			key := patternKey{text(args, 1, i), flags}
+			if len(args) == 3 {
+				key.flags += text(args, 2, i)
+			}
+			re, err := seen.find(key)
+			if err != nil {
+				return err
+			}
+			out[i] = re.MatchString(text(args, 0, i)) == answer
+			return nil
+		})
+		return of(out, valid), err
+	}
+}
+
+func replaceRegexp(_ *callContext, args []Vector, n int) (Vector, error) {
+	seen := newPatterns(compileRegexp)
+	out := make([]string, n)
+	valid, err := each(args, n, func(i int) error {
+		key := patternKey{pattern: text(args, 1, i)}
+		if len(args) == 4 {
+			key.flags = text(args, 3, i)
+		}
+		re, err := seen.find(key)
+		if err != nil {
+			return err
+		}
+		limit := 1
+		if strings.Contains(key.flags, "g") {
+			limit = -1
+		}
+		out[i] = substitute(re, text(args, 0, i), text(args, 2, i), limit)
+		return nil
+	})
+	return of(out, valid), err
+}
+
+// substitute replaces matches; \1 to \9 and \& in the replacement refer to the match.
+func substitute(re *regexp.Regexp, s, replacement string, limit int) string {
+	var b strings.Builder
+	end := 0
+	for _, m := range re.FindAllStringSubmatchIndex(s, limit) {
+		b.WriteString(s[end:m[0]])
+		for i := 0; i < len(replacement); i++ {
+			c := replacement[i]
+			if c != '\\' || i+1 == len(replacement) {
+				b.WriteByte(c)
+				continue
+			}
+			i++
+			group := -1
+			switch d := replacement[i]; {
+			case d == '&':
+				group = 0
+			case d >= '1' && d <= '9':
+				group = int(d - '0')
+			default:
+				b.WriteByte(d)
+			}
+			if group >= 0 && 2*group+1 < len(m) && m[2*group] >= 0 {
+				b.WriteString(s[m[2*group]:m[2*group+1]])
+			}
+		}
+		end = m[1]
+	}
+	b.WriteString(s[end:])
+	return b.String()
+}
+
+// findRegexp returns the first match, or its group where it has one and that is
+// asked for; NULL for no match.
+func findRegexp(group int) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		seen := newPatterns(compileRegexp)
+		return nullable(func(_ *callContext, args []Vector, i int) (string, bool, error) {
+			re, err := seen.find(patternKey{pattern: text(args, 1, i)})
+			if err != nil {
+				return "", false, err
+			}
+			m := re.FindStringSubmatch(text(args, 0, i))
+			if m == nil {
+				return "", false, nil
+			}
+			return m[min(group, len(m)-1)], true, nil
+		})(c, args, n)
+	}
+}
