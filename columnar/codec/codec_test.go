@@ -140,7 +140,7 @@ func TestPredictorsRestoreWhatTheyForesaw(t *testing.T) {
 
 func TestOnePassEqualsTwo(t *testing.T) {
 	rng := rand.New(rand.NewSource(1))
-	for _, kind := range []mappingKind{decimalMul, decimalDiv, decimalMulNarrow, decimalDivNarrow, ordered, orderedNarrow} {
+	for _, kind := range []mappingKind{decimalMul, decimalDiv, decimalMulNarrow, decimalDivNarrow, ordered, orderedNarrow, identity} {
 		for p := none; p <= line; p++ {
 			for _, shift := range []int{0, 12, 40, 60} {
 				for _, n := range []int{0, 1, 3, 4, 5, 8, 1003} {
@@ -165,8 +165,8 @@ func TestOnePassEqualsTwo(t *testing.T) {
 					case p != none:
 						restoreSmooth(want, f.start, 0, 0, p)
 					}
-					m.floats(asFloats(want), want)
-					f.restoreFloats(codes, m)
+					m.floats(want)
+					f.restoreAs(codes, m)
 					if !slices.Equal(codes, want) {
 						t.Fatalf("%v, %v, %d codes shifted by %d: %x, want %x", p, m, n, shift, codes, want)
 					}

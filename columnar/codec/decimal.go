@@ -2,7 +2,6 @@ package codec
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/bits"
 )
@@ -185,7 +184,7 @@ func (d *Decoder) decimal(dst []float64, r *reader, depth int) error {
 	if r.err != nil {
 		return r.err
 	}
-	if err := d.mapped(dst, r.rest(), m, depth); err != nil {
+	if err := d.ints(asInt64s(dst), r.rest(), m, depth+1); err != nil {
 		return err
 	}
 	if exceptions == 0 {
@@ -203,24 +202,6 @@ func (d *Decoder) decimal(dst []float64, r *reader, depth int) error {
 	for i, x := range lv.floats {
 		dst[at[i]] = x
 	}
-	return nil
-}
-
-// mapped decodes the integers of a column of floats and maps them.
-func (d *Decoder) mapped(dst []float64, src []byte, m mapping, depth int) error {
-	v := asInt64s(dst)
-	if len(src) > 0 && src[0] == header(integers, Packed, false) {
-		f, err := unpackColumn(v, &reader{src: src[1:]})
-		if err != nil {
-			return fmt.Errorf("packed: %w", err)
-		}
-		f.restoreFloats(v, m)
-		return nil
-	}
-	if err := d.ints(v, src, depth+1); err != nil {
-		return err
-	}
-	m.floats(dst, v)
 	return nil
 }
 
@@ -245,5 +226,5 @@ func (d *Decoder) real(dst []float64, r *reader, depth int) error {
 	if r.err != nil {
 		return r.err
 	}
-	return d.mapped(dst, r.rest(), m, depth)
+	return d.ints(asInt64s(dst), r.rest(), m, depth+1)
 }

@@ -40,7 +40,7 @@ func (e *Encoder) appendIndexes(dst []byte, indexes []int64, depth int) ([]byte,
 func (d *Decoder) indexes(src []byte, n, limit, depth int) ([]int64, error) {
 	lv := &d.levels[depth]
 	lv.indexes = resize(lv.indexes, n)
-	if err := d.ints(lv.indexes, src, depth+1); err != nil {
+	if err := d.ints(lv.indexes, src, asIntegers, depth+1); err != nil {
 		return nil, err
 	}
 	for _, i := range lv.indexes {
@@ -62,7 +62,7 @@ func (d *Decoder) intDictionary(dst []int64, r *reader, depth int) error {
 	}
 	lv := &d.levels[depth]
 	lv.ints = resize(lv.ints, size)
-	if err := d.ints(lv.ints, list, depth+1); err != nil {
+	if err := d.ints(lv.ints, list, asIntegers, depth+1); err != nil {
 		return err
 	}
 	indexes, err := d.indexes(r.rest(), len(dst), size, depth)

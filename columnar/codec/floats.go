@@ -67,9 +67,7 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 		var section []byte
 		section, err = d.section(r, 8*len(dst), compressed)
 		if err == nil {
-			for i := range dst {
-				dst[i] = math.Float64frombits(binary.LittleEndian.Uint64(section[8*i:]))
-			}
+			unpack(asBits(dst), section, 64)
 		}
 	case Decimal:
 		err = d.decimal(dst, r, depth)

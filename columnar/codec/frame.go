@@ -125,7 +125,7 @@ func (f *frame) restore(v []int64) {
 	if f.predictor == line {
 		restoreLine(v, f.start, f.slope, f.base)
 	} else {
-		f.run(v, toIntegers, 1, 1)
+		f.run(v, asIntegers, toIntegers)
 	}
 	if f.step > 1 {
 		step, origin := int64(f.step), f.origin
@@ -135,7 +135,9 @@ func (f *frame) restore(v []int64) {
 	}
 }
 
+// unzigzagAll turns zigzag codes into signed ones, in place.
 func unzigzagAll(v []int64) {
+	v = v[unzigzagVectors(v):]
 	for i, c := range v {
 		v[i] = unzigzag(uint64(c))
 	}

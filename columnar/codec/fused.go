@@ -13,9 +13,9 @@ const (
 	numTargets
 )
 
-// restoreFloats does what frame.restore and mapping.floats do one after the other,
-// for the usual frames and mappings in one pass.
-func (f *frame) restoreFloats(v []int64, m mapping) {
+// restoreAs turns codes into what the mapping makes of their integers, in place:
+// frame.restore and mapping.floats, in one pass for the usual frames and mappings.
+func (f *frame) restoreAs(v []int64, m mapping) {
 	t := toIntegers
 	switch m.kind {
 	case decimalMul:
@@ -25,24 +25,25 @@ func (f *frame) restoreFloats(v []int64, m mapping) {
 	case ordered:
 		t = toOrdered
 	}
-	if t == toIntegers || f.step > 1 || f.predictor == line {
+	switch {
+	case t == toIntegers || f.step > 1 || f.predictor == line:
 		f.restore(v)
-		m.floats(asFloats(v), v)
-		return
-	}
-	if f.zigzag {
+		m.floats(v)
+	case f.zigzag:
 		unzigzagAll(v)
-	}
-	if t == toMultiplied {
-		f.run(v, t, tens[m.factor], tenths[m.exponent])
-	} else {
-		f.run(v, t, tens[m.exponent], 1)
+		f.run(v, m, t)
+	default:
+		f.run(v, m, t)
 	}
 }
 
 // run restores residuals, base not yet added, of any predictor but line, and maps
 // the numbers, all in place.
-func (f *frame) run(v []int64, t target, up, down float64) {
+func (f *frame) run(v []int64, m mapping, t target) {
+	up, down := tens[m.factor], tenths[m.exponent]
+	if t == toDivided {
+		up = tens[m.exponent]
+	}
 	sum := f.start
 	if f.predictor > smooth0 {
 		sum = 0
@@ -59,18 +60,7 @@ func (f *frame) run(v []int64, t target, up, down float64) {
 	default:
 		restoreSmooth(v, f.start, sum, f.base, f.predictor)
 	}
-	switch t {
-	case toMultiplied:
-		for i, d := range v {
-			asFloats(v)[i] = float64(d) * up * down
-		}
-	case toDivided:
-		for i, d := range v {
-			asFloats(v)[i] = float64(d) / up
-		}
-	case toOrdered:
-		mapping{kind: ordered}.floats(asFloats(v), v)
-	}
+	m.floats(v)
 }
 
 // asFloats views integers as floats: the same memory.

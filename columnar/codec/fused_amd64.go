@@ -31,3 +31,13 @@ func (f *frame) runVectors(v []int64, t target, sum int64, up, down float64) (n 
 	run := kernels[min(f.predictor, 2)][t]
 	return n, run(&v[0], n/4, f.base, f.start, sum, shift, up, down)
 }
+
+// unzigzagVectors does the work of unzigzagAll for as many codes as vectors take,
+// and gives their number.
+func unzigzagVectors(v []int64) int {
+	if !fast || len(v) < 4 {
+		return 0
+	}
+	unzigzagAVX2(&v[0], len(v)/4)
+	return len(v) &^ 3
+}

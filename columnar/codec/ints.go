@@ -39,10 +39,10 @@ func (e *Encoder) sameInts(values []int64, column []byte) bool {
 }
 
 // DecodeInt64s is the function of the same name with this decoder's buffers.
-func (d *Decoder) DecodeInt64s(dst []int64, src []byte) error { return d.ints(dst, src, 0) }
+func (d *Decoder) DecodeInt64s(dst []int64, src []byte) error { return d.ints(dst, src, asIntegers, 0) }
 
-// ints decodes a column of integers at a depth of nesting.
-func (d *Decoder) ints(dst []int64, src []byte, depth int) error {
+// ints decodes a column of integers at a depth of nesting and maps them.
+func (d *Decoder) ints(dst []int64, src []byte, m mapping, depth int) error {
 	c, compressed, r, err := open(src, integers)
 	if err != nil {
 		return err
@@ -50,6 +50,7 @@ func (d *Decoder) ints(dst []int64, src []byte, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%w: nested too deep", ErrCorrupt)
 	}
+	f := frame{} // of what are integers already
 	switch c {
 	case Constant:
 		v := r.varint("value")
@@ -58,22 +59,22 @@ func (d *Decoder) ints(dst []int64, src []byte, depth int) error {
 		}
 		err = r.end()
 	case Raw:
-		err = d.words(dst, r, compressed)
+		f.base, err = d.words(dst, r, compressed)
 	case Packed:
-		var f frame
-		if f, err = unpackColumn(dst, r); err == nil {
-			f.restore(dst)
-		}
+		f, err = unpackColumn(dst, r)
 	case Planes:
-		err = d.planes(dst, r, compressed)
+		f, err = d.planes(dst, r, compressed)
 	case Split:
-		err = d.split(dst, r, depth)
+		f, err = d.split(dst, r, depth)
 	case Dictionary:
 		err = d.intDictionary(dst, r, depth)
 	case RunLength:
 		err = d.intRuns(dst, r, depth)
 	default:
 		err = fmt.Errorf("%w: integers know no codec %v", ErrCorrupt, c)
+	}
+	if err == nil {
+		f.restoreAs(dst, m)
 	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", c, err)

@@ -15,6 +15,9 @@ type mapping struct {
 
 type mappingKind uint8
 
+// asIntegers is the mapping of integers that stay what they are.
+var asIntegers = mapping{kind: identity}
+
 const (
 	decimalMul       mappingKind = iota // integer × 10^factor × 10^-exponent
 	decimalDiv                          // integer / 10^exponent
@@ -22,6 +25,7 @@ const (
 	decimalDivNarrow
 	ordered       // the bits of a float64, ordered as integers
 	orderedNarrow // the bits of a float32, ordered as integers
+	identity      // integers; never found in encoded bytes
 )
 
 func (m mapping) String() string {
@@ -36,8 +40,10 @@ func (m mapping) String() string {
 		return fmt.Sprintf("/10^%d narrow", m.exponent)
 	case ordered:
 		return "ordered"
-	default:
+	case orderedNarrow:
 		return "ordered narrow"
+	default:
+		return "identity"
 	}
 }
 
@@ -113,18 +119,12 @@ func (m mapping) decimals(dst []int64, values []float64, exceptions []int64) []i
 	return exceptions
 }
 
-// floats turns integers into floats, in place: v and dst are the same memory.
-func (m mapping) floats(dst []float64, v []int64) {
-	dst = dst[:len(v)]
+// floats turns integers into floats, in place.
+func (m mapping) floats(v []int64) {
+	dst := asFloats(v)
 	up, down, div := tens[m.factor], tenths[m.exponent], tens[m.exponent]
 	switch m.kind {
 	case decimalMul:
-		if m.factor == 0 {
-			for i, d := range v {
-				dst[i] = float64(d) * down
-			}
-			return
-		}
 		for i, d := range v {
 			dst[i] = float64(d) * up * down
 		}
@@ -142,9 +142,9 @@ func (m mapping) floats(dst []float64, v []int64) {
 		}
 	case ordered:
 		for i, d := range v {
-			dst[i] = math.Float64frombits(uint64(d ^ int64(uint64(d>>63)>>1)))
+			v[i] = d ^ int64(uint64(d>>63)>>1)
 		}
-	default:
+	case orderedNarrow:
 		for i, d := range v {
 			b := int32(d)
 			dst[i] = widen(uint32(b ^ int32(uint32(b>>31)>>1)))

@@ -25,38 +25,25 @@ func (e *Encoder) appendPlanes(dst []byte, f frame, lv *level, compressed bool) 
 	return e.appendSection(dst, lv.bytes, compressed)
 }
 
-func (d *Decoder) planes(dst []int64, r *reader, compressed bool) error {
+func (d *Decoder) planes(dst []int64, r *reader, compressed bool) (frame, error) {
 	f := readFrame(r)
 	planes := r.u8("planes", 8)
 	section, err := d.section(r, planes*len(dst), compressed)
 	if err != nil {
-		return err
+		return f, err
 	}
 	n := len(dst)
-	switch planes {
-	case 0:
+	if planes == 0 {
 		clear(dst)
-	case 1:
-		for i, b := range section[:n] {
-			dst[i] = int64(b)
-		}
-	case 2:
-		low, high := section[:n], section[n:][:n]
-		for i := range dst {
-			dst[i] = int64(low[i]) | int64(high[i])<<8
-		}
-	default:
-		for i, b := range section[:n] {
-			dst[i] = int64(b)
-		}
-		for p := 1; p < planes; p++ {
-			for i, b := range section[p*n:][:n] {
-				dst[i] |= int64(b) << (8 * p)
-			}
+		return f, nil
+	}
+	unpack(asUint64s(dst), section[:n], 8)
+	for p := 1; p < planes; p++ {
+		for i, b := range section[p*n:][:n] {
+			dst[i] |= int64(b) << (8 * p)
 		}
 	}
-	f.restore(dst)
-	return nil
+	return f, nil
 }
 
 // appendIntsRaw appends integers as words of the least width over the least one.
@@ -107,33 +94,15 @@ func appendWords(dst []byte, v []int64, base int64, width int) []byte {
 	return dst
 }
 
-func (d *Decoder) words(dst []int64, r *reader, compressed bool) error {
+func (d *Decoder) words(dst []int64, r *reader, compressed bool) (base int64, err error) {
 	width := r.u8("word width", 8)
 	if bits.OnesCount(uint(width)) != 1 {
 		r.fail("word width %d", width)
 	}
-	base := r.varint("base")
+	base = r.varint("base")
 	section, err := d.section(r, width*len(dst), compressed)
-	if err != nil {
-		return err
+	if err == nil {
+		unpack(asUint64s(dst), section, 8*width)
 	}
-	switch width {
-	case 1:
-		for i := range dst {
-			dst[i] = base + int64(section[i])
-		}
-	case 2:
-		for i := range dst {
-			dst[i] = base + int64(binary.LittleEndian.Uint16(section[2*i:]))
-		}
-	case 4:
-		for i := range dst {
-			dst[i] = base + int64(binary.LittleEndian.Uint32(section[4*i:]))
-		}
-	default:
-		for i := range dst {
-			dst[i] = base + int64(binary.LittleEndian.Uint64(section[8*i:]))
-		}
-	}
-	return nil
+	return base, err
 }

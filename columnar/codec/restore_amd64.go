@@ -63,3 +63,8 @@ func restoreSmoothDividedAVX2(v *int64, vectors int, base int64, start int64, su
 //
 //go:noescape
 func restoreSmoothOrderedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
+
+// unzigzagAVX2 turns zigzag codes into signed ones, for vectors of 4 codes.
+//
+//go:noescape
+func unzigzagAVX2(v *int64, vectors int)

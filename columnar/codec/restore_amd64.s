@@ -433,3 +433,25 @@ next:
 	MOVQ     AX, last+64(FP)
 	VZEROUPPER
 	RET
+
+// func unzigzagAVX2(v *int64, vectors int)
+// Requires: AVX, AVX2
+TEXT ·unzigzagAVX2(SB), NOSPLIT, $0-16
+	MOVQ     v+0(FP), AX
+	MOVQ     vectors+8(FP), CX
+	VPXOR    Y0, Y0, Y0
+	VPCMPEQQ Y1, Y1, Y1
+	VPSRLQ   $0x3f, Y1, Y1
+
+next:
+	VMOVDQU (AX), Y2
+	VPAND   Y1, Y2, Y3
+	VPSUBQ  Y3, Y0, Y3
+	VPSRLQ  $0x01, Y2, Y2
+	VPXOR   Y3, Y2, Y2
+	VMOVDQU Y2, (AX)
+	ADDQ    $0x20, AX
+	DECQ    CX
+	JNZ     next
+	VZEROUPPER
+	RET

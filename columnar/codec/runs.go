@@ -52,7 +52,7 @@ func countRuns[T comparable](v []T) int {
 func (d *Decoder) lengths(src []byte, runs, n, depth int) ([]int64, error) {
 	lv := &d.levels[depth]
 	lv.indexes = resize(lv.indexes, runs)
-	if err := d.ints(lv.indexes, src, depth+1); err != nil {
+	if err := d.ints(lv.indexes, src, asIntegers, depth+1); err != nil {
 		return nil, err
 	}
 	left := int64(n)
@@ -79,7 +79,7 @@ func (d *Decoder) intRuns(dst []int64, r *reader, depth int) error {
 	}
 	lv := &d.levels[depth]
 	lv.ints = resize(lv.ints, runs)
-	if err := d.ints(lv.ints, list, depth+1); err != nil {
+	if err := d.ints(lv.ints, list, asIntegers, depth+1); err != nil {
 		return err
 	}
 	lengths, err := d.lengths(r.rest(), runs, len(dst), depth)

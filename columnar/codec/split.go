@@ -21,27 +21,27 @@ func (e *Encoder) appendSplit(dst []byte, f frame, width, depth int) ([]byte, bo
 	return e.appendIntsAs(dst, high, Auto, depth+1)
 }
 
-func (d *Decoder) split(dst []int64, r *reader, depth int) error {
+func (d *Decoder) split(dst []int64, r *reader, depth int) (frame, error) {
 	f := readFrame(r)
 	width := r.u8("width", 63)
 	packed := r.take("low bits", packedSize(len(dst), width))
 	if r.err != nil {
-		return r.err
+		return f, r.err
 	}
 	if depth >= maxDepth {
-		return fmt.Errorf("%w: nested too deep", ErrCorrupt)
+		return f, fmt.Errorf("%w: nested too deep", ErrCorrupt)
 	}
 	lv := &d.levels[depth]
 	lv.ints = resize(lv.ints, len(dst))
-	if err := d.ints(lv.ints, r.rest(), depth+1); err != nil {
-		return err
+	if err := d.ints(lv.ints, r.rest(), asIntegers, depth+1); err != nil {
+		return f, err
 	}
 	unpack(asUint64s(dst), packed, width)
-	for i, high := range lv.ints {
-		dst[i] |= high << width
+	shift := uint(width) & 63
+	for i, high := range lv.ints[:len(dst)] {
+		dst[i] |= high << shift
 	}
-	f.restore(dst)
-	return nil
+	return f, nil
 }
 
 // splitWidth is how many low bits of codes with these bit lengths to keep apart:

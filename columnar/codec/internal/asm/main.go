@@ -39,7 +39,34 @@ func main() {
 			restore(c, predictor, mapping)
 		}
 	}
+	unzigzag()
 	Generate()
+}
+
+// unzigzag generates the function that turns zigzag codes into signed ones.
+func unzigzag() {
+	TEXT("unzigzagAVX2", attr.NOSPLIT, "func(v *int64, vectors int)")
+	Pragma("noescape")
+	Doc("unzigzagAVX2 turns zigzag codes into signed ones, for vectors of 4 codes.")
+	v := Load(Param("v"), GP64())
+	n := Load(Param("vectors"), GP64())
+	zero, one := YMM(), YMM()
+	VPXOR(zero, zero, zero)
+	VPCMPEQQ(one, one, one)
+	VPSRLQ(Imm(63), one, one)
+	x, sign := YMM(), YMM()
+	Label("next")
+	VMOVDQU(Mem{Base: v}, x)
+	VPAND(one, x, sign)
+	VPSUBQ(sign, zero, sign)
+	VPSRLQ(Imm(1), x, x)
+	VPXOR(sign, x, x)
+	VMOVDQU(x, Mem{Base: v})
+	ADDQ(Imm(vectorBytes), v)
+	DECQ(n)
+	JNZ(LabelRef("next"))
+	VZEROUPPER()
+	RET()
 }
 
 type constants struct{ sign, low, high, bound Mem }
