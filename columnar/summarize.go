@@ -1,6 +1,7 @@
 package columnar
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/trellisdb/trellis/columnar/kernel"
@@ -85,20 +86,19 @@ func (w *window) selectSamples(b *Block, from, to int, want QualitySet) {
 	if b.Status == nil || want == AnyQuality {
 		return
 	}
-	for i := from; i < to; {
-		word := (i - w.base) >> 6
-		end := min((i|63)+1, to)
-		w.set[word] &= ofQuality(b.Status[i:end], want) << (uint(i) & 63)
-		i = end
-	}
+	var wanted [windowLen / 64]uint64
+	kernel.Qualities(wanted[:], b.Status[w.base:to], want.highBits())
+	kernel.And(w.set[:], w.set[:], wanted[:])
 }
 
-// ofQuality returns which of at most 64 statuses have a wanted quality.
-func ofQuality(statuses []Status, want QualitySet) (word uint64) {
-	for i, s := range statuses {
-		word |= uint64(want>>s.Quality()&1) << uint(i)
+// highBits returns the set with bit k for the statuses whose highest two bits are
+// k, as Status.Quality has it.
+func (s QualitySet) highBits() uint8 {
+	set := uint8(s & AnyQuality)
+	if s.Has(Bad) {
+		set |= 1 << 3
 	}
-	return word
+	return set
 }
 
 // ends returns the first and the last slot of the window, which is not empty, in a
@@ -141,38 +141,16 @@ func (s *Summary) gatherAndFold(b *Block, w *window, stats Stats) {
 		return
 	}
 	var space [windowLen]float64
-	values := space[:0]
-	for i, word := range w.set {
-		if word == 0 {
-			continue
-		}
-		at := w.base + i*64
-		if b.Kind == Floats {
-			values = appendFloats(values, b.Floats[at:], word)
-		} else {
-			values = appendInts(values, b.Ints[at:], word)
-		}
+	if b.Kind == Floats {
+		n := kernel.Compress(space[:], b.Floats[w.base:last+1], w.set[:])
+		s.fold(space[:n], w, start, stats)
+		return
 	}
-	s.fold(values, w, start, stats)
-}
-
-// appendFloats appends the values whose bit is set.
-func appendFloats(dst, values []float64, word uint64) []float64 {
-	if word == ^uint64(0) {
-		return append(dst, values[:64]...)
+	for i, v := range b.Ints[w.base : last+1] {
+		space[i] = float64(v)
 	}
-	for ; word != 0; word &= word - 1 {
-		dst = append(dst, values[bits.TrailingZeros64(word)])
-	}
-	return dst
-}
-
-// appendInts appends the values whose bit is set as float64.
-func appendInts(dst []float64, values []int64, word uint64) []float64 {
-	for ; word != 0; word &= word - 1 {
-		dst = append(dst, float64(values[bits.TrailingZeros64(word)]))
-	}
-	return dst
+	n := kernel.Compress(space[:], space[:int(last)+1-w.base], w.set[:])
+	s.fold(space[:n], w, start, stats)
 }
 
 // fold sets the fields of s, but for the counts, from its values. These are the
@@ -233,16 +211,49 @@ func (s *Summary) foldPath(values []float64, w *window, halves bool) {
 		return
 	}
 	// Now the gaps.
+	steps, lines := tally{sum: &s.Steps}, tally{sum: &s.Lines}
 	i := 0 // index of the value at slot `at`
 	for at := kernel.Next(w.set[:], 0, windowLen); ; {
 		end := w.runEnd(at)
 		i += end - at
 		at = kernel.Next(w.set[:], end, windowLen)
 		if at == windowLen {
-			return
+			break
 		}
-		s.hold(values[i-1], values[i], int64(at-end))
+		gap := float64(at - end)
+		steps.addProduct(values[i-1], gap)
+		lines.addProduct(values[i-1]/2, gap)
+		lines.addProduct(values[i]/2, gap)
 	}
+	steps.flush()
+	lines.flush()
+}
+
+// tally collects terms of a sum, which are added faster together.
+type tally struct {
+	sum   *kernel.Exact
+	n     int
+	terms [128]float64
+}
+
+// addProduct is kernel.Exact.AddProduct, for products that do not overflow.
+func (t *tally) addProduct(a, b float64) {
+	if t.n > len(t.terms)-2 {
+		t.flush()
+	}
+	product := a * b
+	t.terms[t.n] = product
+	t.n++
+	if err := math.FMA(a, b, -product); err != 0 {
+		t.terms[t.n] = err
+		t.n++
+	}
+}
+
+// flush adds the terms to the sum.
+func (t *tally) flush() {
+	kernel.Sum(t.terms[:t.n], nil, t.sum)
+	t.n = 0
 }
 
 // runEnd returns the first slot after at, which is in the window, that is not.
