@@ -1,0 +1,71 @@
+# What there is to do, and how. "make" alone lists it.
+
+GO     ?= go
+PYTHON ?= python3
+
+# How long a fuzz target, a benchmark and the soak test run, and how often the
+# crash test kills the server.
+FUZZTIME  ?= 30s
+BENCHTIME ?= 1s
+SOAK      ?= 10m
+CRASHES   ?= 100
+
+export PYTHON
+export TRELLIS := $(CURDIR)/build/bin/trellis
+
+.DEFAULT_GOAL := help
+.PHONY: help test build demo lint format fuzz soak crash bench generate tzdata clean need-go
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+test: build .venv ## run all tests: Go with the race detector, lint, clients
+	$(GO) test -race -timeout 12m ./...
+	.venv/bin/python -m pytest -q clients/python/tests
+
+build: need-go ## build the program: build/bin/trellis
+	$(GO) build -o $(TRELLIS) ./cmd/trellis
+
+demo: build ## store and query real data, then stay up
+	$(TRELLIS) demo
+
+lint: need-go ## run gofumpt, vet, staticcheck, errcheck, errorlint
+	.ci/lint
+
+format: need-go ## format the sources
+	cd .ci/tools && $(GO) tool gofumpt -w ../..
+
+fuzz: need-go ## fuzz every decoder for FUZZTIME each
+	.ci/fuzz $(FUZZTIME)
+
+soak: need-go ## write, query, compact and restart for the time SOAK
+	TRELLIS_SOAK=$(SOAK) .ci/only TestSoak 24h
+
+crash: build ## kill -9 the server CRASHES times while it is being written to
+	TRELLIS_CRASHES=$(CRASHES) .ci/only TestCrash 2h
+
+bench: need-go ## run the benchmarks of the packages
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+generate: need-go ## write the assembly of the kernels
+	$(GO) generate ./columnar/kernel/...
+
+tzdata: need-go .venv ## compile in the newest time zone database
+	rm -f columnar/zone/tzdata.whl build/tzdata*.whl
+	.venv/bin/python -m pip download --quiet --no-deps --dest build tzdata
+	mv build/tzdata*.whl columnar/zone/tzdata.whl
+	$(GO) generate ./columnar/zone
+	rm columnar/zone/tzdata.whl
+
+clean: ## remove what was built
+	rm -rf build .venv
+	-$(GO) clean -testcache
+
+# .ci/venv sees for itself whether there is anything to do.
+.PHONY: .venv
+.venv:
+	.ci/venv
+
+need-go:
+	@command -v $(GO) >/dev/null || { echo "Go is needed, at least the version in go.mod, and there is no $(GO): see https://go.dev/doc/install" >&2; exit 1; }
+	@command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null || { echo "A C compiler is needed for the SQL parser (Debian, Ubuntu: apt-get install build-essential)" >&2; exit 1; }
