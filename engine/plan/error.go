@@ -26,6 +26,7 @@ const (
 	CodeAmbiguous      = "42702"
 	CodeDuplicateAlias = "42712"
 	CodeGrouping       = "42803"
+	CodeBadReference   = "42P10"
 	CodeWindowing      = "42P20"
 	CodeTypeMismatch   = "42804"
 	CodeCannotCoerce   = "42846"
