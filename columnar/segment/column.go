@@ -207,14 +207,17 @@ func (s *set) bitmap(nodes int) columnar.Bitmap {
 	return m
 }
 
-// setOf returns the set of a bitmap over so many nodes.
+// setOf returns the set of a bitmap over so many nodes; nil is the empty one.
 func setOf(m columnar.Bitmap, nodes int) set {
+	if m == nil {
+		return set{}
+	}
 	n := m.Count()
 	if n == nodes {
 		return set{all: true}
 	}
 	list := make([]int32, 0, n)
-	for i := m.Next(0, nodes); m != nil && i < nodes; i = m.Next(i+1, nodes) {
+	for i := m.Next(0, nodes); i < nodes; i = m.Next(i+1, nodes) {
 		list = append(list, int32(i))
 	}
 	return set{nodes: list}

@@ -74,8 +74,12 @@ type cursor struct {
 	src   []byte
 	at    int // offset of src in the section
 	err   error
-	visit func(at, n int, what string, value any)
+	visit visitor
 }
+
+// visitor is told of a field of n bytes at an offset of a section: its name, and
+// its value, which is an integer, the bytes of a column, or nil for a heading.
+type visitor func(at, n int, what string, value any)
 
 // fail records the first error.
 func (c *cursor) fail(format string, args ...any) {
@@ -91,6 +95,13 @@ func (c *cursor) advance(n int, what string, value any) {
 		c.visit(c.at, n, what, value)
 	}
 	c.src, c.at = c.src[n:], c.at+n
+}
+
+// note tells visit what comes next.
+func (c *cursor) note(format string, args ...any) {
+	if c.visit != nil {
+		c.visit(c.at, 0, fmt.Sprintf(format, args...), nil)
+	}
 }
 
 // uvarint takes an unsigned varint that is at most limit.

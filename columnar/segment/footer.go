@@ -87,7 +87,7 @@ const minIndexLen = 8
 
 // decodeFooter decodes the footer of a segment whose blocks and indexes take
 // [headerLen, end). Where visit is set it is told of every field.
-func decodeFooter(src []byte, end int64, visit func(at, n int, what string, value any)) ([]SeriesInfo, error) {
+func decodeFooter(src []byte, end int64, visit visitor) ([]SeriesInfo, error) {
 	body, err := unseal(src)
 	if err != nil {
 		return nil, err

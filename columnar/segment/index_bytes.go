@@ -189,40 +189,48 @@ func scaleDown(terms []float64) (scaled []int64, exponent int, ok bool) {
 	return scaled, exponent, true
 }
 
-// decodeIndex decodes the index of a series with so many blocks, whose bytes begin
-// at offset start and take length bytes. Where visit is set it is told of every
-// field.
-func decodeIndex(src []byte, s columnar.Series, blocks int, start, length int64, visit func(at, n int, what string, value any)) (*Index, error) {
+// decodeIndex decodes the index of a series. Where visit is set it is told of
+// every field.
+func decodeIndex(src []byte, s *SeriesInfo, visit visitor) (*Index, error) {
+	x := &Index{series: s.Series, start: s.offset}
 	body, err := unseal(src)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		c := cursor{src: body, visit: visit}
+		x.decode(&c, s)
+		err = c.end()
 	}
-	x := &Index{series: s, start: start}
-	c := cursor{src: body, visit: visit}
-	if id := c.varint("series"); c.err == nil && id != s.ID {
+	if err != nil {
+		return nil, fmt.Errorf("series %d: index: %w", s.ID, err)
+	}
+	x.account()
+	return x, nil
+}
+
+// decode reads the index of a series.
+func (x *Index) decode(c *cursor, s *SeriesInfo) {
+	if id := c.varint("series"); id != s.ID {
 		c.fail("belongs to series %d", id)
 	}
-	if n := c.count("blocks", blocks); n != blocks {
-		c.fail("%d blocks, not %d", n, blocks)
+	if n := c.count("blocks", s.Blocks); n != s.Blocks {
+		c.fail("%d blocks, not %d", n, s.Blocks)
 	}
-	x.readRuns(&c, blocks)
-	x.readLengths(&c, blocks, length)
-	for nodes, depth := blocks, 0; c.err == nil; nodes, depth = parent(nodes+fanOut-1), depth+1 {
+	x.readRuns(c, s.Blocks)
+	x.readLengths(c, s.Blocks, s.length)
+	if c.err == nil && (x.Block(0) != s.FirstBlock || x.Block(x.Len()-1) != s.LastBlock) {
+		c.fail("blocks %d to %d, not %d to %d", x.Block(0), x.Block(x.Len()-1), s.FirstBlock, s.LastBlock)
+	}
+	for nodes := s.Blocks; c.err == nil; nodes = parent(nodes + fanOut - 1) {
 		l := level{nodes: nodes}
+		c.note("level %d: %d nodes", len(x.levels), nodes)
 		for k := range l.classes {
 			c.class(&l.classes[k], nodes, k, s.Type.Kind() == columnar.Texts)
 		}
-		l.check(&c)
+		l.check(c)
 		x.levels = append(x.levels, l)
 		if nodes == 1 {
 			break
 		}
 	}
-	if err := c.end(); err != nil {
-		return nil, err
-	}
-	x.account()
-	return x, nil
 }
 
 // readRuns reads which blocks there are.

@@ -166,11 +166,8 @@ func (r *Reader) Index(series int64) (*Index, error) {
 	if !ok {
 		return nil, nil
 	}
-	src, err := r.read(s.indexOffset, s.indexLength, nil)
-	if err != nil {
-		return nil, r.wrap(fmt.Errorf("series %d: index: %w", series, err))
-	}
-	return r.DecodeIndex(series, src)
+	x, err := r.index(s)
+	return x, r.wrap(err)
 }
 
 // DecodeIndex decodes the index of a series that the segment has, from the bytes
@@ -180,19 +177,17 @@ func (r *Reader) DecodeIndex(series int64, src []byte) (*Index, error) {
 	if !ok {
 		return nil, r.wrap(fmt.Errorf("no series %d", series))
 	}
-	x, err := r.decodeIndex(s, src, nil)
-	if err != nil {
-		return nil, r.wrap(fmt.Errorf("series %d: index: %w", series, err))
-	}
-	return x, nil
+	x, err := decodeIndex(src, s, nil)
+	return x, r.wrap(err)
 }
 
-func (r *Reader) decodeIndex(s *SeriesInfo, src []byte, visit func(at, n int, what string, value any)) (*Index, error) {
-	x, err := decodeIndex(src, s.Series, s.Blocks, s.offset, s.length, visit)
-	if err == nil && (x.Block(0) != s.FirstBlock || x.Block(x.Len()-1) != s.LastBlock) {
-		err = fmt.Errorf("%w: blocks %d to %d, not %d to %d", columnar.ErrCorrupt, x.Block(0), x.Block(x.Len()-1), s.FirstBlock, s.LastBlock)
+// index is Index of a series that is there.
+func (r *Reader) index(s *SeriesInfo) (*Index, error) {
+	src, err := r.read(s.indexOffset, s.indexLength, nil)
+	if err != nil {
+		return nil, fmt.Errorf("series %d: index: %w", s.ID, err)
 	}
-	return x, err
+	return decodeIndex(src, s, nil)
 }
 
 // Run is the encoded blocks of neighbouring entries of an index, as they were

@@ -74,6 +74,14 @@ func index(tb testing.TB, r *Reader, series int64) *Index {
 	return x
 }
 
+// infoOf returns what a footer says of the series of an index.
+func infoOf(x *Index) *SeriesInfo {
+	return &SeriesInfo{
+		Series: x.series, Blocks: x.Len(), FirstBlock: x.Block(0), LastBlock: x.Block(x.Len() - 1),
+		offset: x.start, length: x.offset(x.Len()) - x.start,
+	}
+}
+
 // shape says what the blocks of randomBlock are like.
 type shape struct {
 	gaps, uncertain, bad, void, marks float64 // shares of slots
