@@ -115,19 +115,30 @@ func SummarySchema(stats Stats) *arrow.Schema {
 
 // SummaryBuilder makes batches of summaries. It is not safe for concurrent use.
 type SummaryBuilder struct {
-	columns []summaryColumn
+	columns []stagedColumn
 	records *array.RecordBuilder
-	terms   []float64 // scratch
 	length  int
+	valid   []bool // as many as rows, all true
+}
+
+// stagedColumn holds the rows of a column until the batch is made. One of the
+// slices is in use, or two for sums.
+type stagedColumn struct {
+	summaryColumn
+
+	int32s []int32 // of a column of sums: where each row's terms begin
+	int64s []int64
+	floats []float64 // of a column of sums: the terms of all rows
 }
 
 // NewSummaryBuilder returns a builder of batches of SummarySchema(stats). The
 // caller releases it.
 func NewSummaryBuilder(alloc memory.Allocator, stats Stats) *SummaryBuilder {
-	return &SummaryBuilder{
-		columns: columnsOf(stats),
-		records: array.NewRecordBuilder(alloc, SummarySchema(stats)),
+	b := &SummaryBuilder{records: array.NewRecordBuilder(alloc, SummarySchema(stats))}
+	for _, c := range columnsOf(stats) {
+		b.columns = append(b.columns, stagedColumn{summaryColumn: c})
 	}
+	return b
 }
 
 // Schema returns the schema of the batches.
@@ -139,33 +150,47 @@ func (b *SummaryBuilder) Len() int { return b.length }
 // Append adds a row, which it copies.
 func (b *SummaryBuilder) Append(row *SummaryRow) {
 	for i := range b.columns {
-		c := &b.columns[i]
-		switch field := b.records.Field(i).(type) {
-		case *array.Int32Builder:
-			field.Append(*c.int32(row))
-		case *array.Int64Builder:
-			field.Append(*c.int64(row))
-		case *array.TimestampBuilder:
-			field.Append(arrow.Timestamp(*c.int64(row)))
-		case *array.Float64Builder:
-			field.Append(*c.float(row))
-		case *array.ListBuilder:
-			b.terms = c.exact(row).AppendTerms(b.terms[:0])
-			field.Append(true)
-			field.ValueBuilder().(*array.Float64Builder).AppendValues(b.terms, nil)
+		switch c := &b.columns[i]; {
+		case c.int64 != nil:
+			c.int64s = append(c.int64s, *c.int64(row))
+		case c.float != nil:
+			c.floats = append(c.floats, *c.float(row))
+		case c.exact != nil:
+			c.int32s = append(c.int32s, int32(len(c.floats)))
+			c.floats = c.exact(row).AppendTerms(c.floats)
+		default:
+			c.int32s = append(c.int32s, *c.int32(row))
 		}
 	}
 	b.length++
+	b.valid = append(b.valid, true)
 }
 
 // NewBatch returns the rows since the last batch, in a batch that the caller
 // releases.
 func (b *SummaryBuilder) NewBatch() arrow.RecordBatch {
-	b.length = 0
+	for i := range b.columns {
+		c := &b.columns[i]
+		switch field := b.records.Field(i).(type) {
+		case *array.Int32Builder:
+			field.AppendValues(c.int32s, nil)
+		case *array.Int64Builder:
+			field.AppendValues(c.int64s, nil)
+		case *array.TimestampBuilder:
+			field.AppendValues(arrow.TimestampTraits.CastFromBytes(arrow.Int64Traits.CastToBytes(c.int64s)), nil)
+		case *array.Float64Builder:
+			field.AppendValues(c.floats, nil)
+		case *array.ListBuilder:
+			field.AppendValues(c.int32s, b.valid)
+			field.ValueBuilder().(*array.Float64Builder).AppendValues(c.floats, nil)
+		}
+		c.int32s, c.int64s, c.floats = c.int32s[:0], c.int64s[:0], c.floats[:0]
+	}
+	b.length, b.valid = 0, b.valid[:0]
 	return b.records.NewRecordBatch()
 }
 
-// Release gives back the memory of rows that no batch was made of.
+// Release gives back the memory of the builder, which is not used again.
 func (b *SummaryBuilder) Release() { b.records.Release() }
 
 // SummaryReader reads the rows of batches of summaries. It is not safe for
