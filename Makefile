@@ -47,8 +47,8 @@ crash: build ## kill -9 the server CRASHES times while it is being written to
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
 
-generate: need-go ## write the assembly of the kernels
-	$(GO) generate ./columnar/kernel/...
+generate: need-go ## write the assembly of the loops
+	$(GO) generate -skip tzdata ./...
 
 tzdata: need-go .venv ## compile in the newest time zone database
 	rm -f columnar/zone/tzdata.whl build/tzdata*.whl

@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 	"columnar/zone":    {},
 
 	// Programs that write sources.
+	"columnar/codec/internal/...":  {},
 	"columnar/kernel/internal/...": {},
 	"columnar/zone/internal/...":   {},
 }
@@ -74,7 +75,7 @@ var onlyIn = map[string][]string{
 	"github.com/apache/arrow-go/v18/parquet":      {"cmd/..."},
 	"github.com/pganalyze/pg_query_go":            {"engine/sql"},
 	"github.com/substrait-io":                     {"engine/substrait", "flight"},
-	"github.com/mmcloughlin/avo":                  {"columnar/kernel/internal/..."},
+	"github.com/mmcloughlin/avo":                  {"columnar/codec/internal/...", "columnar/kernel/internal/..."},
 	"github.com/spf13/cobra":                      {"cmd/..."},
 	"github.com/pressly/goose":                    {"meta/sqlite", "meta/postgres"},
 	"modernc.org/sqlite":                          {"meta/sqlite"},
