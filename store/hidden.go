@@ -1,0 +1,75 @@
+package store
+
+import (
+	"context"
+
+	"github.com/trellisdb/trellis/columnar/segment"
+	"github.com/trellisdb/trellis/meta"
+)
+
+// hidden returns the names of the segments of a set of which added, which is in
+// the bucket and newer than all, has every block. Segments that several newer ones
+// hide only together are left to compaction.
+func (s *Store) hidden(ctx context.Context, set *segmentSet, added meta.Segment) ([]string, error) {
+	top := &liveSegment{meta: added}
+	top.refs.Store(1)
+	defer top.release()
+	var names []string
+	for _, g := range set.segments {
+		if g.meta.Series > added.Series || g.meta.Blocks > added.Blocks || g.meta.From < added.From || g.meta.To > added.To {
+			continue
+		}
+		covered, err := s.covers(ctx, top, g)
+		if err != nil {
+			return nil, err
+		}
+		if covered {
+			names = append(names, g.meta.Name)
+		}
+	}
+	return names, nil
+}
+
+// covers reports whether top has every block of below.
+func (s *Store) covers(ctx context.Context, top, below *liveSegment) (bool, error) {
+	upper, err := top.open(ctx, s.bucket)
+	if err != nil {
+		return false, err
+	}
+	lower, err := below.open(ctx, s.bucket)
+	if err != nil {
+		return false, err
+	}
+	for _, info := range lower.Series() {
+		over, ok := upper.Find(info.ID)
+		if !ok || over.Blocks < info.Blocks || over.FirstBlock > info.FirstBlock || over.LastBlock < info.LastBlock {
+			return false, nil
+		}
+	}
+	for _, info := range lower.Series() {
+		x, err := s.index(ctx, top, info.ID)
+		if err != nil {
+			return false, err
+		}
+		y, err := s.index(ctx, below, info.ID)
+		if err != nil {
+			return false, err
+		}
+		if !containsAll(x, y) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// containsAll reports whether x has every block of y.
+func containsAll(x, y *segment.Index) bool {
+	for i := 0; i < y.Len(); {
+		j, ok := x.Find(y.Block(i))
+		if !ok {
+			return false
+		}
+		i += min(consecutive(y, i, y.Len()), consecutive(x, j, x.Len()))
+	}
+	return true
+}

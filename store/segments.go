@@ -1,0 +1,123 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/trellisdb/trellis/columnar/segment"
+	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/store/object"
+)
+
+// liveSegment is a segment that some set has. Its footer is read when it is first
+// needed, so that a damaged one harms only who needs it.
+type liveSegment struct {
+	meta meta.Segment
+	refs atomic.Int64 // of sets
+
+	mu struct {
+		sync.Mutex
+		object object.Object
+		reader *segment.Reader
+	}
+}
+
+// open returns the segment's reader.
+func (g *liveSegment) open(ctx context.Context, bucket object.Bucket) (*segment.Reader, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.reader != nil {
+		return g.mu.reader, nil
+	}
+	o, err := bucket.Open(ctx, g.meta.Name)
+	if err != nil {
+		return nil, fmt.Errorf("segment %s: %w", g.meta.Name, err)
+	}
+	reader, err := segment.Open(o, o.Size(), segment.Options{Name: g.meta.Name})
+	if err != nil {
+		return nil, errors.Join(err, o.Close())
+	}
+	g.mu.object, g.mu.reader = o, reader
+	return reader, nil
+}
+
+// release gives back a set's reference.
+func (g *liveSegment) release() {
+	if g.refs.Add(-1) > 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.mu.object != nil {
+		_ = g.mu.object.Close() // it was only read
+		g.mu.object, g.mu.reader = nil, nil
+	}
+}
+
+// segmentSet is the segments live in one snapshot. It does not change.
+type segmentSet struct {
+	id       int64 // for the cache of layouts
+	snapshot meta.Snapshot
+	segments []*liveSegment // in order of version
+	refs     atomic.Int64
+}
+
+// setIDs numbers the sets of the process.
+var setIDs atomic.Int64
+
+// newSet returns a set with one reference. Segments that the set known has too
+// are shared with it.
+func (s *Store) newSet(snapshot meta.Snapshot, live []meta.Segment, known *segmentSet) *segmentSet {
+	byName := make(map[string]*liveSegment)
+	if known != nil {
+		for _, g := range known.segments {
+			byName[g.meta.Name] = g
+		}
+	}
+	set := &segmentSet{id: setIDs.Add(1), snapshot: snapshot}
+	set.refs.Store(1)
+	for _, m := range live {
+		g := byName[m.Name]
+		if g == nil {
+			g = &liveSegment{meta: m}
+		}
+		g.refs.Add(1)
+		set.segments = append(set.segments, g)
+	}
+	return set
+}
+
+func (s *segmentSet) retain() *segmentSet {
+	s.refs.Add(1)
+	return s
+}
+
+func (s *segmentSet) release() {
+	if s.refs.Add(-1) > 0 {
+		return
+	}
+	for _, g := range s.segments {
+		g.release()
+	}
+}
+
+// index returns the index of a series in a segment, nil where it has no block of
+// it.
+func (s *Store) index(ctx context.Context, g *liveSegment, series int64) (*segment.Index, error) {
+	key := indexKey{g.meta.Name, series}
+	if x, ok := s.indexes.GetIfPresent(key); ok {
+		return x, nil
+	}
+	reader, err := g.open(ctx, s.bucket)
+	if err != nil {
+		return nil, err
+	}
+	x, err := reader.Index(series)
+	if err == nil && x != nil {
+		s.indexes.Set(key, x)
+	}
+	return x, err
+}

@@ -1,0 +1,343 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/codec"
+	"github.com/trellisdb/trellis/columnar/segment"
+	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/store/object"
+	"github.com/trellisdb/trellis/store/wal"
+)
+
+// Options say how to open a store. Bucket, Catalog, LogDir and Clock are needed;
+// a zero of the others stands for the default.
+type Options struct {
+	Bucket  object.Bucket
+	Catalog meta.Catalog // closed by its owner, after the store
+	LogDir  string       // directory of the write-ahead log, on a local disk
+	LogFS   wal.FS       // nil: the machine's
+	Clock   func() int64 // the present instant
+	Logger  *slog.Logger // nil: none
+	Holder  string       // how the catalog names this writer; default: host and process
+
+	HeadBytes  int64         // memory from which on the head is flushed; 256 MiB. Twice that makes writers wait
+	HeadAge    time.Duration // age of its oldest sample at which the head is flushed; 10 min, negative: never
+	CacheBytes int64         // memory for the segments' indexes; 256 MiB
+	Workers    int           // goroutines that decode for one scan or flush; as many as there are cores
+}
+
+const (
+	defaultHeadBytes  = 256 << 20
+	defaultHeadAge    = 10 * time.Minute
+	defaultCacheBytes = 256 << 20
+)
+
+// Store keeps samples. Its methods are safe for concurrent use.
+type Store struct {
+	bucket    object.Bucket
+	catalog   meta.Catalog
+	log       *wal.Log
+	clock     func() int64
+	logger    *slog.Logger
+	epoch     int64
+	headBytes int64
+	headAge   time.Duration
+	workers   int
+
+	indexes *otter.Cache[indexKey, *segment.Index]
+	layouts *otter.Cache[layoutKey, *layout]
+	known   seriesCache
+
+	flushing chan struct{} // holds a token while nobody flushes
+	wake     chan struct{} // asks the background for a flush
+	stop     context.CancelFunc
+	done     sync.WaitGroup
+
+	sequence sequence
+	state    state
+}
+
+// state is what a query pins and what a write or a flush changes.
+type state struct {
+	sync.RWMutex
+	active   *head
+	frozen   *head       // being flushed; nil: none
+	segments *segmentSet // of the newest snapshot
+	closed   bool
+	err      error         // why nothing can be written any more
+	flushErr error         // of the last flush, nil when it succeeded
+	changed  chan struct{} // closed and replaced after every flush
+}
+
+// bytes returns the memory that both heads take.
+func (s *state) bytes() int64 {
+	n := s.active.bytes
+	if s.frozen != nil {
+		n += s.frozen.bytes
+	}
+	return n
+}
+
+// errClosed is the answer to every call after Close.
+var errClosed = errors.New("the store is closed")
+
+// Open opens the store and makes the caller its writer: it locks the log's
+// directory, takes the writer's epoch from the catalog and recovers from the log
+// what is in no segment. The error wraps wal.ErrLocked where another process has
+// the directory.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Bucket == nil || o.Catalog == nil || o.LogDir == "" || o.Clock == nil {
+		return nil, errors.New("store: bucket, catalog, log directory and clock are needed")
+	}
+	s := newStore(o)
+	if err := s.recover(ctx, o); err != nil {
+		if s.log != nil {
+			err = errors.Join(err, s.log.Close())
+		}
+		if s.state.segments != nil {
+			s.state.segments.release()
+		}
+		return nil, err
+	}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.done.Go(func() { s.run(background) })
+	return s, nil
+}
+
+// or returns v, or other where v is zero.
+func or[T comparable](v, other T) T {
+	var zero T
+	if v == zero {
+		return other
+	}
+	return v
+}
+
+func newStore(o Options) *Store {
+	s := &Store{
+		bucket: o.Bucket, catalog: o.Catalog, clock: o.Clock,
+		logger:    or(o.Logger, slog.New(slog.DiscardHandler)),
+		headBytes: or(o.HeadBytes, defaultHeadBytes),
+		headAge:   or(o.HeadAge, defaultHeadAge),
+		workers:   or(o.Workers, runtime.GOMAXPROCS(0)),
+		flushing:  make(chan struct{}, 1),
+		wake:      make(chan struct{}, 1),
+	}
+	s.state.active = newHead()
+	s.state.changed = make(chan struct{})
+	s.flushing <- struct{}{}
+	s.indexes, s.layouts = newCaches(or(o.CacheBytes, defaultCacheBytes))
+	return s
+}
+
+// recover opens the log, becomes the writer and fills the head from the log.
+func (s *Store) recover(ctx context.Context, o Options) error {
+	before, err := s.catalog.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	// The directory is locked before the epoch is taken: a second process on the
+	// same directory must not fence the first.
+	s.log, err = wal.Open(wal.Options{Dir: o.LogDir, FS: o.LogFS, Start: before.Log})
+	if err != nil {
+		return err
+	}
+	holder := o.Holder
+	if holder == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return err
+		}
+		holder = fmt.Sprintf("%s:%d", host, os.Getpid())
+	}
+	if s.epoch, err = s.catalog.Acquire(ctx, holder, s.clock()); err != nil {
+		return err
+	}
+	latest, err := s.catalog.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	live, err := s.catalog.Segments(ctx, latest.ID)
+	if err != nil && !(latest.ID == 0 && errors.Is(err, meta.ErrNotFound)) {
+		return err
+	}
+	s.state.segments = s.newSet(latest, live, nil)
+	return s.replay(ctx, latest.Log)
+}
+
+// replay puts into the head what the log holds behind a position.
+func (s *Store) replay(ctx context.Context, from uint64) error {
+	s.state.active.log = from
+	byID, err := s.known.byID(ctx, s.catalog)
+	if err != nil {
+		return err
+	}
+	records := 0
+	err = s.log.Replay(from, func(record []byte, end uint64) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		records++
+		var writes []write
+		err := wal.Entries(record, func(e *wal.Entry) error {
+			series, ok := byID[e.Series]
+			if !ok {
+				return fmt.Errorf("the log has samples of series %d, which the catalog does not know: %w", e.Series, columnar.ErrCorrupt)
+			}
+			w, err := replayed(series.Series, e)
+			writes = append(writes, w)
+			return err
+		})
+		if err == nil {
+			s.apply(writes, end)
+		}
+		return err
+	})
+	if err == nil && records > 0 {
+		s.logger.Info("recovered from the write-ahead log", "records", records, "samples", s.state.active.samples)
+	}
+	return err
+}
+
+// replayed turns an entry of the log back into the write that made it.
+func replayed(series columnar.Series, e *wal.Entry) (write, error) {
+	w := write{series: series, entry: *e}
+	if e.Encoded == nil {
+		if e.Kind != series.Type.Kind() {
+			return w, fmt.Errorf("the log has samples of kind %d of series %d of type %v: %w", e.Kind, series.ID, series.Type, columnar.ErrCorrupt)
+		}
+		return w, nil
+	}
+	encoded := append([]byte(nil), e.Encoded...) // the record is the log's
+	var b columnar.Block
+	if err := columnar.DecodeBlock(&b, encoded, series, e.Block, columnar.AllParts); err != nil {
+		return w, fmt.Errorf("the log has a damaged block: %w", err)
+	}
+	w.entry.Encoded = encoded
+	w.whole = &wholeBlock{encoded: encoded, summaries: columnar.SummarizeAll(&b)}
+	return w, nil
+}
+
+// Close flushes what is in the head and closes the store. Streams that are open
+// stay readable until they are closed. Where the flush does not succeed its error
+// is returned and the store is closed all the same: the log has everything, and
+// the next Open recovers it.
+func (s *Store) Close(ctx context.Context) error {
+	s.state.Lock()
+	if s.state.closed {
+		s.state.Unlock()
+		return nil
+	}
+	s.state.closed = true
+	s.state.err = or(s.state.err, errClosed)
+	fenced := errors.Is(s.state.err, meta.ErrConflict)
+	s.state.Unlock()
+	s.stop()
+	s.done.Wait()
+	err := s.log.Close() // after this no append is under way
+	if !fenced {
+		err = errors.Join(err, s.flush(ctx))
+	}
+	s.state.Lock()
+	set := s.state.segments
+	s.state.segments = nil
+	s.state.Unlock()
+	set.release()
+	s.indexes.InvalidateAll()
+	s.layouts.InvalidateAll()
+	return err
+}
+
+// Stats are the store's present state in numbers.
+type Stats struct {
+	Epoch       int64
+	Snapshot    int64 // the newest
+	Segments    int   // live
+	HeadBytes   int64 // memory of the samples that are in no segment
+	HeadSamples int64
+	HeadSeries  int
+	CacheBytes  uint64 // memory of the segments' indexes
+	CacheHits   uint64
+	CacheMisses uint64
+	Log         wal.Stats
+}
+
+// Stats returns the store's present state.
+func (s *Store) Stats() Stats {
+	s.state.RLock()
+	defer s.state.RUnlock()
+	cache := s.indexes.Stats()
+	st := Stats{
+		Epoch: s.epoch, HeadBytes: s.state.bytes(), HeadSamples: s.state.active.samples,
+		HeadSeries: len(s.state.active.series), Log: s.log.Stats(),
+		CacheBytes: s.indexes.WeightedSize(), CacheHits: cache.Hits, CacheMisses: cache.Misses,
+	}
+	if s.state.frozen != nil {
+		st.HeadSamples += s.state.frozen.samples
+	}
+	if s.state.segments != nil {
+		st.Snapshot, st.Segments = s.state.segments.snapshot.ID, len(s.state.segments.segments)
+	}
+	return st
+}
+
+// seriesCache is the catalog's series by id, as of one generation.
+type seriesCache struct {
+	sync.Mutex
+	generation int64
+	series     map[int64]*meta.Series // never changed once it is here
+}
+
+// byID returns the catalog's series by id.
+func (c *seriesCache) byID(ctx context.Context, catalog meta.Catalog) (map[int64]*meta.Series, error) {
+	generation, err := catalog.Generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.Lock()
+	defer c.Unlock()
+	if c.series != nil && c.generation == generation {
+		return c.series, nil
+	}
+	all, err := catalog.Series(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.series = make(map[int64]*meta.Series, len(all))
+	for i := range all {
+		c.series[all[i].ID] = &all[i]
+	}
+	c.generation = generation
+	return c.series, nil
+}
+
+// codecs returns a function that tells a series' codec.
+func (s *Store) codecs(ctx context.Context) (func(id int64) codec.Codec, error) {
+	byID, err := s.known.byID(ctx, s.catalog)
+	if err != nil {
+		return nil, err
+	}
+	return func(id int64) codec.Codec {
+		series, ok := byID[id]
+		if !ok || series.Codec == "" {
+			return codec.Auto
+		}
+		c, err := codec.Parse(series.Codec)
+		if err != nil {
+			return codec.Auto
+		}
+		return c
+	}, nil
+}
