@@ -72,8 +72,8 @@ const (
 // minutes, the shorter ones divide 15 minutes, so that blocks tile local bins.
 // The last entries serve sources of a sample a day and slower.
 var blockDurations = []int64{
-	60 * minute, 15 * minute, 30 * minute, 120 * minute, 240 * minute, 360 * minute, 480 * minute, 720 * minute,
-	day, 2 * day, 4 * day, 8 * day, 16 * day, 32 * day, 64 * day, 128 * day, 256 * day, 512 * day, 1024 * day,
+	60 * minute, 15 * minute, 30 * minute, 120 * minute, 240 * minute, 360 * minute, 480 * minute, day,
+	720 * minute, 2 * day, 4 * day, 8 * day, 16 * day, 32 * day, 64 * day, 128 * day, 256 * day, 512 * day, 1024 * day,
 	5 * minute, 3 * minute, minute, 30 * second, 15 * second, 10 * second, 5 * second, second,
 }
 

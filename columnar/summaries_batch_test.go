@@ -14,7 +14,7 @@ import (
 
 // drawRow draws a row of a stream of summaries with all groups of fields.
 func drawRow(t *rapid.T) SummaryRow {
-	b := drawBlock(t, rapid.IntRange(1, 50).Draw(t, "len"), value())
+	b := drawMixedBlock(t, rapid.IntRange(1, 50).Draw(t, "len"), value())
 	row := SummaryRow{
 		Series:  rapid.Int32Min(0).Draw(t, "series"),
 		Time:    rapid.SampledFrom([]int64{math.MinInt64, MinTime, -1, 0, MaxTime, math.MaxInt64}).Draw(t, "time"),

@@ -140,8 +140,8 @@ func subnormal() *rapid.Generator[float64] {
 	return rapid.Map(rapid.IntRange(-9, 9), func(i int) float64 { return float64(i) * math.SmallestNonzeroFloat64 })
 }
 
-// drawBlock draws a block of n slots.
-func drawBlock(t *rapid.T, n int, values *rapid.Generator[float64]) *Block {
+// drawMixedBlock draws a block of n slots.
+func drawMixedBlock(t *rapid.T, n int, values *rapid.Generator[float64]) *Block {
 	b := &Block{
 		First: rapid.Int64Range(-1<<50, 1<<50).Draw(t, "first"),
 		Len:   n,
@@ -207,7 +207,7 @@ func drawBits(t *rapid.T, n int, label string) Bitmap {
 func TestSummarizeEqualsItsDefinition(t *testing.T) {
 	lengths := rapid.SampledFrom([]int{1, 2, 63, 64, 65, 200, windowLen, windowLen + 1, 5000})
 	rapid.Check(t, func(t *rapid.T) {
-		b := drawBlock(t, lengths.Draw(t, "len"), value())
+		b := drawMixedBlock(t, lengths.Draw(t, "len"), value())
 		from := rapid.IntRange(0, b.Len).Draw(t, "from")
 		to := rapid.IntRange(from, b.Len).Draw(t, "to")
 		want := QualitySet(rapid.IntRange(0, int(AnyQuality)).Draw(t, "want"))
@@ -222,7 +222,7 @@ func TestSummarizeEqualsItsDefinition(t *testing.T) {
 func TestSummariesOfPiecesMergeToThatOfTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SampledFrom([]*rapid.Generator[float64]{value(), subnormal()}).Draw(t, "generator")
-		b := drawBlock(t, rapid.IntRange(1, 600).Draw(t, "len"), values)
+		b := drawMixedBlock(t, rapid.IntRange(1, 600).Draw(t, "len"), values)
 		want := QualitySet(rapid.IntRange(0, int(AnyQuality)).Draw(t, "want"))
 		whole := Summarize(b, 0, b.Len, want, AllStats)
 		cuts := rapid.SliceOfN(rapid.IntRange(0, b.Len), 0, 6).Draw(t, "cuts")
@@ -284,7 +284,7 @@ func TestMergeCountsTheTimeBetweenTheRuns(t *testing.T) {
 
 func TestSummariesEqualTheirDefinitionHoweverCut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		b := drawBlock(t, rapid.IntRange(1, 300).Draw(t, "len"), value())
+		b := drawMixedBlock(t, rapid.IntRange(1, 300).Draw(t, "len"), value())
 		cut := rapid.IntRange(0, b.Len).Draw(t, "cut")
 		merged := SummarizeRange(b, 0, cut)
 		rest := SummarizeRange(b, cut, b.Len)
