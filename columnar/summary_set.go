@@ -1,5 +1,7 @@
 package columnar
 
+import "github.com/trellisdb/trellis/columnar/kernel"
+
 // QualityCounts holds a number of samples per Quality.
 type QualityCounts [3]int64
 
@@ -17,22 +19,14 @@ func (c *QualityCounts) Total() int64 { return c[Good] + c[Uncertain] + c[Bad] }
 // the block.
 func CountQualities(b *Block, from, to int) QualityCounts {
 	var c QualityCounts
-	if from >= to {
-		return c
-	}
-	switch {
-	case b.Status == nil && b.Present == nil:
-		c[Good] = int64(to - from)
-	case b.Status == nil:
-		c[Good] = int64(b.Present.CountRange(from, to))
-	case b.Present == nil:
-		for _, s := range b.Status[from:to] {
-			c[s.Quality()]++
+	for from < to {
+		end := min((from|(windowLen-1))+1, to)
+		for q := range c {
+			var samples window
+			samples.selectSamples(b, from, end, 1<<q)
+			c[q] += int64(kernel.Count(samples.set[:], 0, windowLen))
 		}
-	default:
-		for i := b.Present.Next(from, to); i < to; i = b.Present.Next(i+1, to) {
-			c[b.Status[i].Quality()]++
-		}
+		from = end
 	}
 	return c
 }
