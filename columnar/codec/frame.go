@@ -193,31 +193,46 @@ const (
 )
 
 // fit chooses the frame for numbers by the size of residuals in a sample: whole
-// segments, because predictors look back.
+// segments, because predictors look back. Smoothing more or less than the middle
+// is tried only where the middle is best, or less of it where the delta is.
 func fit(numbers []int64) frame {
-	var scratch [fitSegment]int64
 	best, bestCost := frame{}, uint64(1<<63)
-	for p := none; p <= line; p++ {
-		f := frame{predictor: p}
-		f.base = typicalResidual(p, numbers)
-		cost := uint64(0)
-		segments(len(numbers), func(from, to int) {
-			g := f
-			g.anchor(numbers[from:to])
-			r := scratch[:to-from]
-			g.residuals(r, numbers[from:to])
-			for _, x := range r {
-				cost += uint64(bits.Len64(zigzag(x - f.base)))
+	try := func(predictors ...predictor) predictor {
+		for _, p := range predictors {
+			f := frame{predictor: p, base: typicalResidual(p, numbers)}
+			// A simpler predictor decodes faster; a better one must save 1 %.
+			if cost := f.cost(numbers); cost+cost/128 < bestCost {
+				best, bestCost = f, cost
 			}
-		})
-		// A simpler predictor decodes faster; a better one must save 1 %.
-		if cost+cost/128 < bestCost {
-			best, bestCost = f, cost
+		}
+		return best.predictor
+	}
+	const middle = smooth0 + 3
+	switch try(none, smooth0, middle, line) {
+	case smooth0:
+		try(smooth0 + 1)
+	case middle:
+		if try(middle-1, middle-2) == middle {
+			try(middle+1, middle+2, middle+3)
 		}
 	}
 	best.zigzag = true
 	best.anchor(numbers)
 	return best
+}
+
+// cost is the bits of the sample's residuals, each rounded up.
+func (f frame) cost(numbers []int64) (cost uint64) {
+	var scratch [fitSegment]int64
+	segments(len(numbers), func(from, to int) {
+		f.anchor(numbers[from:to])
+		r := scratch[:to-from]
+		f.residuals(r, numbers[from:to])
+		for _, x := range r {
+			cost += uint64(bits.Len64(zigzag(x - f.base)))
+		}
+	})
+	return cost
 }
 
 // anchor sets the state before the first number so that its residual is base.

@@ -138,7 +138,7 @@ func (e *Encoder) appendFramed(dst []byte, c Codec, p *framePlan, depth int) ([]
 }
 
 // codes turns the level's residuals into its codes.
-func (f *frame) codes(lv *level) {
+func (f frame) codes(lv *level) {
 	residuals := lv.residuals
 	lv.codes = resize(lv.codes, len(residuals))
 	dst := lv.codes

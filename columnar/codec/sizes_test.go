@@ -78,10 +78,10 @@ func TestSizes(t *testing.T) {
 	}{
 		{"a day, noise 0.25, rounded to 0.01", sensor(day, 0.25, false, 2), 7.3},
 		{"a day, noise 0.25, unrounded", sensor(day, 0.25, false, -1), 49.3},
-		{"a day, walk of 0.02, rounded to 0.01", sensor(day, 0.02, true, 2), 3.8},
+		{"a day, walk of 0.02, rounded to 0.01", sensor(day, 0.02, true, 2), 3.5},
 		{"a day, walk of 0.02, unrounded", sensor(day, 0.02, true, -1), 45.2},
-		{"neon_bio_temp_c", sampleColumn(t, "neon_bio_temp_c"), 5.7},
-		{"neon_air_pressure", sampleColumn(t, "neon_air_pressure"), 7.7},
+		{"neon_bio_temp_c", sampleColumn(t, "neon_bio_temp_c"), 5.2},
+		{"neon_air_pressure", sampleColumn(t, "neon_air_pressure"), 7.5},
 		{"neon_pm10_dust", sampleColumn(t, "neon_pm10_dust"), 3.5},
 		{"city_temperature_f", sampleColumn(t, "city_temperature_f"), 8.3},
 		{"basel_wind_f", sampleColumn(t, "basel_wind_f"), 26.9},
@@ -93,7 +93,7 @@ func TestSizes(t *testing.T) {
 		{"poi_lat", sampleColumn(t, "poi_lat"), 56.6},
 		{"gov26", sampleColumn(t, "gov26"), 0.1},
 		{"gov30", sampleColumn(t, "gov30"), 0.25},
-		{"cms9", sampleColumn(t, "cms9"), 8.8},
+		{"cms9", sampleColumn(t, "cms9"), 8.4},
 		{"ssd_hdd_benchmarks_f", sampleColumn(t, "ssd_hdd_benchmarks_f"), 4.2},
 	} {
 		got := bitsPerValue(t, e, test.values, Auto)

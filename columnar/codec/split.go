@@ -18,7 +18,35 @@ func (e *Encoder) appendSplit(dst []byte, f frame, width, depth int) ([]byte, bo
 		lv.codes[i] = c & mask
 	}
 	dst = appendPacked(dst, lv.codes, width)
-	return e.appendIntsAs(dst, high, Auto, depth+1)
+	return e.appendHigh(dst, high, depth+1)
+}
+
+// appendHigh appends the upper parts of codes, small integers without order:
+// packed, by a short dictionary, or as planes under zstd.
+func (e *Encoder) appendHigh(dst []byte, high []int64, depth int) ([]byte, bool) {
+	s := surveyInts(high)
+	if s.min == s.max {
+		return e.appendIntsAs(dst, high, Constant, depth)
+	}
+	lv := &e.levels[depth]
+	c := contest{dst: dst, start: len(dst)}
+	lv.residuals = append(lv.residuals[:0], high...)
+	plan := planFrame(frame{}, lv)
+	lv.trial, _ = e.appendFramed(lv.trial[:0], Packed, &plan, depth)
+	c.offer(lv.trial, false)
+	if depth < maxDepth {
+		const short = 16
+		if column, z, ok := e.appendIntDictionary(lv.trial[:0], high, depth, short); ok {
+			lv.trial = column
+			c.offer(column, z)
+		}
+	}
+	if len(high) >= zstdMin {
+		frame{}.codes(lv)
+		lv.trial = e.appendPlanes(lv.trial[:0], frame{}, lv, true)
+		c.offer(lv.trial, true)
+	}
+	return c.dst, c.zstd
 }
 
 func (d *Decoder) split(dst []int64, r *reader, depth int) (frame, error) {
@@ -55,8 +83,13 @@ func splitWidth(lens *[65]int32, n int) int {
 	return max(width-8, 0)
 }
 
+// symbolBits is what a symbol takes in the table of an entropy coder, and what a
+// sample of few values hides of its entropy.
+const symbolBits = 5
+
 // entropyBits estimates the bits per value that an entropy coder leaves of codes
-// shifted right by width, counting what does not fit a byte with two bytes more.
+// shifted right by width, counting what does not fit a byte with two bytes more,
+// and its table of symbols.
 func entropyBits(codes []uint64, width int) float64 {
 	var counts [256]int32
 	large, n, stride := 0, 0, 1+len(codes)/2048
@@ -69,13 +102,14 @@ func entropyBits(codes []uint64, width int) float64 {
 		counts[c]++
 		n++
 	}
-	bits := 0.0
+	bits, tableBits := 0.0, 0.0
 	for _, c := range counts {
 		if c > 0 {
 			bits -= float64(c) * math.Log2(float64(c)/float64(n))
+			tableBits += symbolBits
 		}
 	}
-	return (bits + 16*float64(large)) / float64(n)
+	return (bits+16*float64(large))/float64(n) + tableBits/float64(len(codes))
 }
 
 // tryZstd enters the encodings that need zstd into the contest, where estimates
