@@ -10,6 +10,10 @@ BENCHTIME ?= 1s
 SOAK      ?= 10m
 CRASHES   ?= 100
 
+# SQLite's C code, translated to Go, guards its memory itself. To watch it, too, would
+# make whatever has a catalog four times slower.
+RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
+
 export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
@@ -20,7 +24,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 test: build .venv ## run all tests: Go with the race detector, lint, clients
-	$(GO) test -race -timeout 12m ./...
+	$(GO) test $(RACE) -timeout 12m ./...
 	.venv/bin/python -m pytest -q clients/python/tests
 
 build: need-go ## build the program: build/bin/trellis

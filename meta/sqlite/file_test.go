@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -171,51 +170,6 @@ func TestManyOpenOneNewFileAtOnce(t *testing.T) {
 	got, err := c.Series(t.Context())
 	if err := errors.Join(err, c.Close()); err != nil || len(got) != 8 {
 		t.Errorf("there are %d series, %v", len(got), err)
-	}
-}
-
-// inOtherProcess holds the path of the catalog when this program runs as the other
-// process of TestOtherProcess.
-const inOtherProcess = "TRELLIS_TEST_CATALOG"
-
-func TestOtherProcess(t *testing.T) {
-	if path := os.Getenv(inOtherProcess); path != "" {
-		changeInOtherProcess(t, path)
-		return
-	}
-	dir := t.TempDir()
-	c := open(t, dir)
-	defer func() { _ = c.Close() }()
-	if _, err := c.CreateSeries(t.Context(), series("here")); err != nil {
-		t.Fatal(err)
-	}
-	epoch, err := c.Acquire(t.Context(), "here", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestOtherProcess$")
-	other.Env = append(os.Environ(), inOtherProcess+"="+filepath.Join(dir, "catalog.db"))
-	if output, err := other.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
-	got, err := c.Series(t.Context())
-	if err != nil || len(got) != 2 || got[0].Name != "here" || got[1].Name != "there" {
-		t.Errorf("the series are %v, %v", got, err)
-	}
-	if _, err := c.Commit(t.Context(), meta.Commit{Epoch: epoch}); !errors.Is(err, meta.ErrConflict) {
-		t.Errorf("a commit after the other process became the writer: %v", err)
-	}
-}
-
-func changeInOtherProcess(t *testing.T, path string) {
-	c, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = c.CreateSeries(t.Context(), series("there"))
-	_, err2 := c.Acquire(t.Context(), "there", 0)
-	if err := errors.Join(err, err2, c.Close()); err != nil {
-		t.Fatal(err)
 	}
 }
 
