@@ -3,6 +3,7 @@ package segment
 import (
 	"slices"
 	"sort"
+	"unsafe"
 
 	"github.com/trellisdb/trellis/columnar"
 )
@@ -69,9 +70,9 @@ func (x *Index) Entry(i int) Entry {
 	e.Length = x.ends[i] - e.Offset
 	leaves := &x.levels[0]
 	for q := range e.Samples {
-		c := &leaves.classes[q]
+		c := leaves.classes[q]
 		if rank, ok := c.with.find(i); ok {
-			e.Samples[q] = x.series.Grid.BlockLen - c.counts.at(rank)
+			e.Samples[q] = x.series.Grid.BlockLen - c.lacking.at(rank)
 		}
 	}
 	return e
@@ -164,6 +165,14 @@ type levelBuilder struct {
 	pending columnar.Summaries // of the nodes that have no parent yet
 }
 
+func newLevelBuilder(texts bool) levelBuilder {
+	var b levelBuilder
+	for c := range b.classes {
+		b.classes[c].merged, b.classes[c].texts = c == usable, texts
+	}
+	return b
+}
+
 // newIndexBuilder returns a builder for blocks whose bytes begin at offset start.
 func newIndexBuilder(s columnar.Series, start int64) *indexBuilder {
 	return &indexBuilder{index: Index{series: s, start: start}}
@@ -183,15 +192,14 @@ func (b *indexBuilder) add(block, end int64, s *columnar.Summaries) {
 // is full.
 func (b *indexBuilder) addNode(depth int, s *columnar.Summaries) {
 	if depth == len(b.levels) {
-		b.levels = append(b.levels, levelBuilder{})
+		b.levels = append(b.levels, newLevelBuilder(b.index.series.Type.Kind() == columnar.Texts))
 	}
 	l := &b.levels[depth]
 	x := &b.index
 	at := place{x.firstSlot(depth, l.nodes), x.lastSlot(depth, l.nodes), x.slots(depth, l.nodes, l.nodes+1)}
-	isText := x.series.Type.Kind() == columnar.Texts
 	for c, summary := range [numClasses]*columnar.Summary{s.Good, s.Uncertain, s.Bad, s.Usable} {
 		if summary != nil {
-			l.classes[c].add(l.nodes, summary, at, c == usable, isText)
+			l.classes[c].add(l.nodes, summary, at)
 		}
 	}
 	l.nodes++
@@ -227,11 +235,11 @@ func (b *indexBuilder) build() *Index {
 
 // account computes the memory that the index takes.
 func (x *Index) account() {
-	const fixed, perLevel, perRun = 256, 4096, 16
-	x.size = fixed + perLevel*int64(cap(x.levels)) + perRun*int64(cap(x.runs)) + 8*int64(cap(x.ends))
+	x.size = int64(unsafe.Sizeof(*x)) + 8*int64(cap(x.ends)) +
+		int64(unsafe.Sizeof(run{}))*int64(cap(x.runs)) + int64(unsafe.Sizeof(level{}))*int64(cap(x.levels))
 	for i := range x.levels {
-		for c := range x.levels[i].classes {
-			x.size += x.levels[i].classes[c].bytes()
+		for _, c := range x.levels[i].classes {
+			x.size += c.bytes()
 		}
 	}
 }

@@ -35,8 +35,8 @@ func appendIndex(dst []byte, x *Index) ([]byte, error) {
 	a.ints(lengths)
 	for i := range x.levels {
 		l := &x.levels[i]
-		for c := range l.classes {
-			a.class(&l.classes[c], l.nodes)
+		for _, c := range l.classes {
+			a.class(c, l.nodes)
 		}
 	}
 	if a.err != nil {
@@ -47,15 +47,15 @@ func appendIndex(dst []byte, x *Index) ([]byte, error) {
 
 // The columns of a class, as bits of its mask.
 const (
-	maskThere  = iota // some node has samples of the class
-	maskWith          // not all have
-	maskCounts        // counts is not zeros
-	maskVoids         // voids is not zeros
-	maskValued        // valued is not with
-	maskSums          // five bits, for sums that are not zeros
-	maskFloats = maskSums + 5
-	maskInts   = maskFloats + 4 // five bits, for integers that are not zeros
-	maskBits   = maskInts + 5
+	maskThere   = iota // some node has samples of the class
+	maskWith           // not all have
+	maskLacking        // lacking is not zeros
+	maskVoids          // voids is not zeros
+	maskValued         // valued is not with
+	maskSums           // five bits, for sums that are not zeros
+	maskFloats  = maskSums + 5
+	maskInts    = maskFloats + 4 // five bits, for integers that are not zeros
+	maskBits    = maskInts + 5
 )
 
 // class appends a class of a level of so many nodes.
@@ -72,7 +72,7 @@ func (a *appender) class(c *class, nodes int) {
 		}
 	}
 	also(maskWith, !c.with.all)
-	also(maskCounts, !c.counts.zero())
+	also(maskLacking, !c.lacking.zero())
 	also(maskVoids, !c.voids.zero())
 	also(maskValued, valued != with)
 	for k, s := range c.sums() {
@@ -88,8 +88,8 @@ func (a *appender) class(c *class, nodes int) {
 	if !c.with.all {
 		a.bits(c.with.bitmap(nodes), nodes)
 	}
-	if !c.counts.zero() {
-		a.ints(c.counts.unpack(with))
+	if !c.lacking.zero() {
+		a.ints(c.lacking.unpack(with))
 	}
 	if !c.voids.zero() {
 		a.ints(c.voids.unpack(with))
@@ -223,7 +223,7 @@ func (x *Index) decode(c *cursor, s *SeriesInfo) {
 		l := level{nodes: nodes}
 		c.note("level %d: %d nodes", len(x.levels), nodes)
 		for k := range l.classes {
-			c.class(&l.classes[k], nodes, k, s.Type.Kind() == columnar.Texts)
+			l.classes[k] = c.class(nodes, k, s.Type.Kind() == columnar.Texts)
 		}
 		l.check(c)
 		x.levels = append(x.levels, l)
@@ -299,23 +299,24 @@ var (
 )
 
 // class reads class number k of a level of so many nodes.
-func (c *cursor) class(to *class, nodes, k int, isText bool) {
+func (c *cursor) class(nodes, k int, isText bool) *class {
 	mask := c.uvarint("columns of "+classNames[k], 1<<maskBits-1)
 	has := func(bit int) bool { return mask>>bit&1 != 0 }
 	if !has(maskThere) {
 		if mask != 0 {
 			c.fail("columns of a class that is not there")
 		}
-		return
+		return &noClass
 	}
+	to := new(class)
 	with := nodes
 	to.with.all = true
 	if has(maskWith) {
 		to.with = setOf(c.bits("nodes with samples", nodes), nodes)
 		with = to.with.len(nodes)
 	}
-	if has(maskCounts) {
-		to.counts = packInts(c.ints("samples lacking", with))
+	if has(maskLacking) {
+		to.lacking = packInts(c.ints("samples lacking", with))
 	}
 	if has(maskVoids) {
 		to.voids = packInts(c.ints("voids", with))
@@ -344,6 +345,7 @@ func (c *cursor) class(to *class, nodes, k int, isText bool) {
 			*v = packInts(c.ints(intNames[i], valued))
 		}
 	}
+	return to
 }
 
 // sums reads a column of n exact sums.
@@ -411,7 +413,7 @@ func (l *level) check(c *cursor) {
 		return
 	}
 	for k := range l.classes {
-		class := &l.classes[k]
+		class := l.classes[k]
 		for rank := range class.valued.len(l.nodes) {
 			if class.valued.all && class.with.all {
 				break

@@ -1,6 +1,9 @@
 package segment
 
 import (
+	"slices"
+	"unsafe"
+
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/kernel"
 )
@@ -18,19 +21,22 @@ var classNames = [numClasses]string{"good", "uncertain", "bad", "usable"}
 // entries [i·64^k, (i+1)·64^k), as far as there are so many.
 type level struct {
 	nodes   int
-	classes [numClasses]class
+	classes [numClasses]*class // &noClass where no node has samples of the class
 }
 
+// noClass is the class of no samples.
+var noClass class
+
 // class holds one summary of every node that has samples of the class, in
-// columns. Its zero value is that of a class no node has samples of.
+// columns.
 //
 // Of the class usable there are only transitions, resets, steps and lines: the
 // rest follows from good and uncertain.
 type class struct {
-	with   set  // nodes with samples
-	counts ints // of those: what Count lacks to a sample in every slot
-	voids  ints // of those: Count − Values
-	valued set  // nodes with values, which the columns below are of
+	with    set  // nodes with samples
+	lacking ints // of those: what Count lacks to a sample in every slot
+	voids   ints // of those: Count − Values
+	valued  set  // nodes with values, which the columns below are of
 
 	sum, squares, resets sums
 	steps, lines         sums // beyond those of values without gaps, see bridge
@@ -65,60 +71,76 @@ type place struct{ first, last, slots int64 }
 
 // classBuilder collects the summaries of one class of one level.
 type classBuilder struct {
-	class
-	nodes, valuedNodes                                       []int32
-	count, void                                              []int64
-	minSlots, maxSlots, firstSlots, lastSlots, transitionses []int64
+	merged, texts bool // the class is usable, the values are texts
+
+	columns            class // its sums and floats, so far
+	nodes, valuedNodes []int32
+	lacking, voids     []int64
+	integers           [numInts][]int64 // in the order of class.ints
 }
 
-// add adds the summary of node.
-func (b *classBuilder) add(node int, s *columnar.Summary, at place, isUsable, isText bool) {
+// add adds the summary of a node.
+func (b *classBuilder) add(node int, s *columnar.Summary, at place) {
 	b.nodes = append(b.nodes, int32(node))
-	if !isUsable {
-		b.count = append(b.count, at.slots-s.Count)
-		b.void = append(b.void, s.Count-s.Values)
+	if !b.merged {
+		b.lacking = append(b.lacking, at.slots-s.Count)
+		b.voids = append(b.voids, s.Count-s.Values)
 	}
 	if s.Values == 0 {
 		return
 	}
-	n := len(b.valuedNodes)
+	if !b.texts {
+		b.addSums(s)
+	}
 	b.valuedNodes = append(b.valuedNodes, int32(node))
-	b.transitionses = append(b.transitionses, s.Transitions)
-	if !isText {
-		steps, lines := s.Steps, s.Lines
-		bridge(s, -1, &steps, &lines)
-		b.resets.append(n, &s.Resets)
-		b.steps.append(n, &steps)
-		b.lines.append(n, &lines)
-	}
-	if isUsable {
+	b.integers[transitions] = append(b.integers[transitions], s.Transitions)
+	if b.merged {
 		return
 	}
-	b.firstSlots = append(b.firstSlots, s.FirstSlot-at.first)
-	b.lastSlots = append(b.lastSlots, at.last-s.LastSlot)
-	if isText {
+	b.integers[firstSlot] = append(b.integers[firstSlot], s.FirstSlot-at.first)
+	b.integers[lastSlot] = append(b.integers[lastSlot], at.last-s.LastSlot)
+	if b.texts {
 		return
 	}
-	b.minSlots = append(b.minSlots, s.MinSlot-at.first)
-	b.maxSlots = append(b.maxSlots, s.MaxSlot-at.first)
-	b.sum.append(n, &s.Sum)
-	b.squares.append(n, &s.Squares)
-	b.min, b.max = append(b.min, s.Min), append(b.max, s.Max)
-	b.first, b.last = append(b.first, s.First), append(b.last, s.Last)
+	b.integers[minSlot] = append(b.integers[minSlot], s.MinSlot-at.first)
+	b.integers[maxSlot] = append(b.integers[maxSlot], s.MaxSlot-at.first)
+	c := &b.columns
+	c.min, c.max = append(c.min, s.Min), append(c.max, s.Max)
+	c.first, c.last = append(c.first, s.First), append(c.last, s.Last)
+}
+
+// addSums adds the exact sums of a summary.
+func (b *classBuilder) addSums(s *columnar.Summary) {
+	n, c := len(b.valuedNodes), &b.columns
+	steps, lines := s.Steps, s.Lines
+	bridge(s, -1, &steps, &lines)
+	c.resets.append(n, &s.Resets)
+	c.steps.append(n, &steps)
+	c.lines.append(n, &lines)
+	if !b.merged {
+		c.sum.append(n, &s.Sum)
+		c.squares.append(n, &s.Squares)
+	}
 }
 
 // build returns the class of a level of so many nodes.
-func (b *classBuilder) build(nodes int) class {
-	c := b.class
+func (b *classBuilder) build(nodes int) *class {
+	if len(b.nodes) == 0 {
+		return &noClass
+	}
+	c := b.columns
 	c.with, c.valued = packSet(b.nodes, nodes), packSet(b.valuedNodes, nodes)
-	c.counts, c.voids = packInts(b.count), packInts(b.void)
-	c.minSlot, c.maxSlot = packInts(b.minSlots), packInts(b.maxSlots)
-	c.firstSlot, c.lastSlot = packInts(b.firstSlots), packInts(b.lastSlots)
-	c.transitions = packInts(b.transitionses)
+	c.lacking, c.voids = packInts(b.lacking), packInts(b.voids)
+	for k, i := range c.ints() {
+		*i = packInts(b.integers[k])
+	}
 	for _, s := range c.sums() {
 		s.clip()
 	}
-	return c
+	for _, f := range c.floats() {
+		*f = slices.Clip(*f)
+	}
+	return &c
 }
 
 // packSet returns the set of the nodes listed, of so many that there are.
@@ -139,15 +161,27 @@ func (c *class) floats() [4]*[]float64 {
 	return [...]*[]float64{&c.min, &c.max, &c.first, &c.last}
 }
 
-// ints returns the columns of integers over nodes with values in the order of the
-// file.
-func (c *class) ints() [5]*ints {
+// The columns of integers over nodes with values, in the order of the file.
+const (
+	minSlot = iota
+	maxSlot
+	firstSlot
+	lastSlot
+	transitions
+	numInts
+)
+
+// ints returns the columns of integers over nodes with values.
+func (c *class) ints() [numInts]*ints {
 	return [...]*ints{&c.minSlot, &c.maxSlot, &c.firstSlot, &c.lastSlot, &c.transitions}
 }
 
-// bytes returns the memory that the class refers to.
+// bytes returns the memory that the class takes.
 func (c *class) bytes() int64 {
-	n := c.with.bytes() + c.valued.bytes() + c.counts.bytes() + c.voids.bytes()
+	if c == &noClass {
+		return 0
+	}
+	n := int64(unsafe.Sizeof(*c)) + c.with.bytes() + c.valued.bytes() + c.lacking.bytes() + c.voids.bytes()
 	for _, s := range c.sums() {
 		n += s.bytes()
 	}

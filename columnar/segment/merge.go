@@ -53,7 +53,7 @@ func (x *Index) mergeRange(acc *columnar.Summary, want columnar.QualitySet, stat
 	l := &x.levels[depth]
 	for q := range columnar.Bad + 1 {
 		if want.Has(q) {
-			x.mergeClass(acc, &l.classes[q], stats, depth, from, to)
+			x.mergeClass(acc, l.classes[q], stats, depth, from, to)
 		}
 	}
 	return true
@@ -75,7 +75,7 @@ func (x *Index) mergeClass(acc *columnar.Summary, c *class, stats columnar.Stats
 		}
 	}
 	fresh := acc.Values == 0
-	count := slots - c.counts.sum(low, high)
+	count := slots - c.lacking.sum(low, high)
 	acc.Count += count
 	acc.Values += count - c.voids.sum(low, high)
 	low, high = c.valued.rank(from), c.valued.rank(to)
@@ -204,14 +204,14 @@ func (x *Index) summary(depth, node int, want columnar.QualitySet, stats columna
 // wanted qualities, of which there is one, and the node's rank in it.
 func (l *level) path(node int, want columnar.QualitySet) (found *class, rank int) {
 	for q := range columnar.Bad + 1 {
-		c := &l.classes[q]
+		c := l.classes[q]
 		r, ok := c.valued.find(node)
 		switch {
 		case !ok || !want.Has(q):
 		case found == nil:
 			found, rank = c, r
 		default:
-			found = &l.classes[usable]
+			found = l.classes[usable]
 			rank = found.valued.rank(node)
 		}
 	}

@@ -48,10 +48,16 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			rng := rand.New(rand.NewSource(2))
 			c := randomContent(rng, test.shape, 64*64+130, 4, test.holes)
-			src, _ := c.write(t)
-			r := open(t, src)
-			for _, s := range c.series {
-				x := index(t, r, s.ID)
+			for i, s := range c.series {
+				if s.Type == columnar.Float || s.Type == columnar.Boolean || s.Type == columnar.Enum {
+					continue // like those of the same kind
+				}
+				builder := newIndexBuilder(s, headerLen)
+				for j, b := range c.blocks[i] {
+					sums := columnar.SummarizeAll(b)
+					builder.add(s.Grid.Block(b.First), int64(headerLen+100*(j+1)), &sums)
+				}
+				x := reread(t, builder.build())
 				for range 30 {
 					from := rng.Intn(x.Len())
 					to := from + rng.Intn(x.Len()+1-from)
@@ -63,6 +69,20 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 			}
 		})
 	}
+}
+
+// reread encodes and decodes an index.
+func reread(t *testing.T, x *Index) *Index {
+	t.Helper()
+	src, err := appendIndex(nil, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := decodeIndex(src, infoOf(x), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
 }
 
 func checkMerge(t *testing.T, x *Index, want columnar.QualitySet, stats columnar.Stats, from, to int) {
