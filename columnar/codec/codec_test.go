@@ -201,7 +201,7 @@ func TestInspectTellsCodecsAndExceptions(t *testing.T) {
 		values[i] = float64(2000+rng.Intn(40)) / 100
 	}
 	values[17], values[400] = math.Pi, math.NaN()
-	d := Inspect(mustFloats(t, values, Decimal))
+	d := Inspect(mustFloats(t, values, Packed))
 	if d.Err != nil || d.Family != "floats" || d.Codec != Decimal || d.Exceptions != 2 || len(d.Parts) != 3 {
 		t.Errorf("%+v", d)
 	}

@@ -17,12 +17,14 @@ const maxDepth = 4
 // Encoder encodes columns and keeps its buffers between calls. It is not safe for
 // concurrent use. The package-level functions use a pool of them.
 type Encoder struct {
-	levels  [maxDepth + 1]level
-	zstd    *zstd.Encoder
-	decoder *Decoder
-	floats  []float64 // decoded again, for comparison
-	ints    []int64
-	wide    []int64 // values of a narrower type
+	levels   [maxDepth + 1]level
+	zstd     *zstd.Encoder
+	better   *zstd.Encoder // of the better level, made when it is first used
+	thorough bool          // use the better level now
+	decoder  *Decoder
+	floats   []float64 // decoded again, for comparison
+	ints     []int64
+	wide     []int64 // values of a narrower type
 }
 
 // level is the scratch space of one depth of nesting.
@@ -38,7 +40,9 @@ type level struct {
 }
 
 // NewEncoder gives an encoder.
-func NewEncoder() *Encoder { return &Encoder{zstd: newZstdWriter(), decoder: NewDecoder()} }
+func NewEncoder() *Encoder {
+	return &Encoder{zstd: newZstdWriter(zstd.SpeedDefault), decoder: NewDecoder()}
+}
 
 // Decoder decodes columns and keeps its buffers between calls. It is not safe for
 // concurrent use. The package-level functions use a pool of them.

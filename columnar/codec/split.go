@@ -153,7 +153,9 @@ func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth i
 		c.offer(lv.trial, true)
 	}
 	if words < goal*1.05 && words <= planes*1.1 {
+		e.thorough = true
 		lv.trial = e.appendWords(lv.trial[:0], v, s, lv, true)
+		e.thorough = false
 		c.offer(lv.trial, true)
 	}
 }

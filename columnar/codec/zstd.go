@@ -14,10 +14,12 @@ const maxSection = 1 << 30
 // whole words.
 const zstdOverhead = 64
 
-// newZstdWriter gives an encoder for EncodeAll only; it starts no goroutine.
-func newZstdWriter() *zstd.Encoder {
+// newZstdWriter gives an encoder for EncodeAll only; it starts no goroutine. The
+// default level is for the planes of codes, whose gain is from entropy coding;
+// the better one finds 1 % more in words with repeats and takes half as long again.
+func newZstdWriter(level zstd.EncoderLevel) *zstd.Encoder {
 	w, err := zstd.NewWriter(nil,
-		zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+		zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
 		zstd.WithAllLitEntropyCompression(true), zstd.WithSingleSegment(true), zstd.WithWindowSize(1<<20), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))
 	if err != nil {
 		panic(err) // only a wrong option
@@ -42,6 +44,12 @@ func (e *Encoder) appendSection(dst, raw []byte, compressed bool) []byte {
 		return append(dst, raw...)
 	}
 	dst = binary.AppendUvarint(dst, uint64(len(raw)))
+	if e.thorough {
+		if e.better == nil {
+			e.better = newZstdWriter(zstd.SpeedBetterCompression)
+		}
+		return e.better.EncodeAll(raw, dst)
+	}
 	return e.zstd.EncodeAll(raw, dst)
 }
 
