@@ -35,7 +35,7 @@ func (w *window) has(i int) bool { return w.set[(i-w.base)>>6]>>(uint(i-w.base)&
 
 // summarizeWindow is Summarize for slot indexes that lie in one window.
 func summarizeWindow(b *Block, from, to int, want QualitySet, stats Stats) Summary {
-	if b.Present == nil && b.Status == nil && b.Void == nil && b.Kind == Floats {
+	if b.Present == nil && b.Status == nil && b.Kind == Floats {
 		if !want.Has(Good) {
 			return Summary{}
 		}
@@ -169,10 +169,9 @@ func (s *Summary) fold(values []float64, w *window, start int64, stats Stats) {
 		s.Last, s.LastSlot = values[last], slot(last)
 	}
 	if stats.Has(StatSum) || stats.Has(StatPath) {
-		var halves bool
-		s.Min, s.Max, halves = kernel.Dense(values, &s.Sum)
+		s.Min, s.Max, _ = kernel.SumMinMax(values, nil, &s.Sum)
 		if stats.Has(StatPath) {
-			s.foldPath(values, w, halves)
+			s.foldPath(values, w)
 		}
 	} else if stats.Has(StatRange) {
 		s.Min, s.Max, _ = kernel.MinMax(values, nil)
@@ -191,16 +190,11 @@ func (s *Summary) fold(values []float64, w *window, start int64, stats Stats) {
 	}
 }
 
-// foldPath sets the path of s, of which Sum and the ends are known. halves says
-// that every value can be halved without rounding.
-func (s *Summary) foldPath(values []float64, w *window, halves bool) {
+// foldPath sets the path of s, of which Sum and the ends are known.
+func (s *Summary) foldPath(values []float64, w *window) {
 	var falls [windowLen / 64]uint64
 	s.Transitions = int64(kernel.Neighbours(falls[:], values))
 	kernel.Sum(values, falls[:], &s.Resets)
-	if !halves {
-		s.walk(values, w)
-		return
-	}
 	// Were the values at slots in a row, each but the last would count once in
 	// Steps, and each in Lines, where the first and the last count as halves.
 	s.Steps, s.Lines = s.Sum, s.Sum
@@ -265,20 +259,4 @@ func (w *window) runEnd(at int) int {
 		at = (at | 63) + 1
 	}
 	return at
-}
-
-// walk sets the integrals of s pair by pair.
-func (s *Summary) walk(values []float64, w *window) {
-	at := 0
-	if w != nil {
-		at = kernel.Next(w.set[:], 0, windowLen)
-	}
-	for i := 1; i < len(values); i++ {
-		next := at + 1
-		if w != nil {
-			next = kernel.Next(w.set[:], next, windowLen)
-		}
-		s.hold(values[i-1], values[i], int64(next-at))
-		at = next
-	}
 }

@@ -28,8 +28,10 @@ type Summary struct {
 
 	// Steps is the integral from FirstSlot to LastSlot of the function that holds
 	// each value until the next, in value × slots; Lines that of the function that
-	// goes in straight lines from value to value. Lines is made of halves of
-	// values; half of an odd multiple of 2^-1074 is rounded as float64 rounds it.
+	// goes in straight lines from value to value. Of values in neighbouring slots,
+	// Steps is Sum − Last and Lines is Sum − First/2 − Last/2; to this comes what
+	// lies in the gaps. All is exact, save that First/2 and the like are float64s,
+	// which matters for odd multiples of 2^-1074.
 	Steps, Lines kernel.Exact
 
 	Transitions int64 // neighbours that differ
@@ -113,12 +115,7 @@ func (s *Summary) step(next float64, slots int64) {
 	if next != s.Last {
 		s.Transitions++
 	}
-	s.hold(s.Last, next, slots)
-}
-
-// hold adds to the integrals that a is followed by b after so many slots.
-func (s *Summary) hold(a, b float64, slots int64) {
-	s.Steps.AddMultiple(a, slots)
-	s.Lines.AddMultiple(a/2, slots)
-	s.Lines.AddMultiple(b/2, slots)
+	s.Steps.AddMultiple(s.Last, slots)
+	s.Lines.AddMultiple(s.Last/2, slots)
+	s.Lines.AddMultiple(next/2, slots)
 }

@@ -67,7 +67,11 @@ func plainSummary(t failer, b *Block, from, to int, want QualitySet, stats Stats
 		before := values[i-1]
 		gap := new(big.Rat).SetInt64(slots[i] - slots[i-1])
 		steps.Add(&steps, new(big.Rat).Mul(fraction(before), gap))
-		lines.Add(&lines, gap.Mul(gap, new(big.Rat).Add(fraction(before/2), fraction(v/2))))
+		if slots[i] == slots[i-1]+1 {
+			lines.Add(&lines, new(big.Rat).Quo(new(big.Rat).Add(fraction(before), fraction(v)), big.NewRat(2, 1)))
+		} else {
+			lines.Add(&lines, gap.Mul(gap, new(big.Rat).Add(fraction(before/2), fraction(v/2))))
+		}
 		if v < before {
 			resets.Add(&resets, fraction(before))
 		}
@@ -217,6 +221,21 @@ func TestSummarizeEqualsItsDefinition(t *testing.T) {
 			t.Fatalf("slots [%d, %d) of %d, qualities %b, stats %b (-want +got):\n%s", from, to, b.Len, want, stats, diff)
 		}
 	})
+}
+
+func TestSummarizeCountsTheTimeInEveryGap(t *testing.T) {
+	b := sensorBlock(5000, 1)
+	b.Present = NewBitmap(b.Len)
+	for i := range b.Floats {
+		if b.Floats[i] *= math.Pi; i%7 == 2 || i%7 == 5 || i%1000 < 20 {
+			b.Present.Set(i)
+		} else {
+			b.Floats[i] = 0
+		}
+	}
+	if diff := cmp.Diff(plainSummary(t, b, 0, b.Len, OnlyGood, AllStats), Summarize(b, 0, b.Len, OnlyGood, AllStats), equalSummaries); diff != "" {
+		t.Fatalf("-want +got:\n%s", diff)
+	}
 }
 
 func TestSummariesOfPiecesMergeToThatOfTheWhole(t *testing.T) {

@@ -126,16 +126,6 @@ func checkLoops(t *testing.T, values []float64, valid []uint64) {
 	if a, b, got := ArgMinMax(values, valid); a != least || b != greatest || got != n {
 		t.Fatalf("ArgMinMax is %d, %d, %d, want %d, %d, %d: %s", a, b, got, least, greatest, n, what())
 	}
-	if valid == nil && n > 0 {
-		var dense Exact
-		gotMin, gotMax, halves := Dense(values, &dense)
-		if !equalBits64([]float64{gotMin, gotMax}, []float64{wantMin, wantMax}) || !equalBits64(dense.Terms(), sum.Terms()) {
-			t.Fatalf("Dense is %g, %g, %g: %s", gotMin, gotMax, dense.Terms(), what())
-		}
-		if exact := !slices.ContainsFunc(values, func(v float64) bool { return v/2*2 != v }); halves && !exact {
-			t.Fatalf("Dense claims that all can be halved: %s", what())
-		}
-	}
 	checkMachine(t, values, valid)
 	checkComparisons(t, values)
 	for _, loop := range loops {

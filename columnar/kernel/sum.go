@@ -41,55 +41,31 @@ func SumMinMax(values []float64, valid []uint64, acc *Exact) (least, greatest fl
 	return least, greatest, n
 }
 
-// Dense is SumMinMax of at least one value, all of them valid. It also reports
-// whether it has seen that half of every value is a float64, which only the
-// smallest of all float64s are not; false says nothing.
-func Dense(values []float64, acc *Exact) (least, greatest float64, halves bool) {
-	least, greatest, halves = math.Inf(1), math.Inf(-1), true
-	for from := 0; from < len(values); from += chunk {
-		part := values[from:min(from+chunk, len(values))]
-		low, high := extent(part, nil)
-		halves = sumChunk(part, nil, low, high, acc) && halves
-		if low < least {
-			least = low
-		}
-		if high > greatest {
-			greatest = high
-		}
-	}
-	return signed(values, nil, least), signed(values, nil, greatest), halves
-}
-
 // sumChunk adds the valid ones of at most chunk values, which lie in [low, high],
-// to acc. It reports whether it could do so with integers, and hence knows that
-// no value has bits below 2^-1022.
+// to acc.
 //
 // It cuts the values at two fixed places, which makes integers of them that can
 // be added without rounding (the extraction of S. M. Rump, T. Ogita and S. Oishi,
 // "Accurate Floating-Point Summation", 2008, with the sums of the slices kept as
 // integers). When bits are left over below the second cut it adds one by one.
-func sumChunk(values []float64, valid []uint64, low, high float64, acc *Exact) bool {
+func sumChunk(values []float64, valid []uint64, low, high float64, acc *Exact) {
 	size := math.Max(-low, high)
 	if size == 0 {
-		return true
+		return
 	}
 	exponent := math.Ilogb(size) + 1 // all values are below 2^exponent in size
-	if exponent < minCut || exponent > maxCut {
-		addEach(values, valid, acc)
-		return false
+	if exponent >= minCut && exponent <= maxCut {
+		// Added to 1.5·2^(exponent+1), a value leaves the binade in neither direction,
+		// and its bits above 2^(exponent-51) become an integer in the significand.
+		first := math.Ldexp(1.5, exponent+1)
+		second := math.Ldexp(first, -51)
+		if a, b, clean := extract(values, valid, first, second); clean {
+			addScaled(a, exponent-51, acc)
+			addScaled(b, exponent-102, acc)
+			return
+		}
 	}
-	// Added to 1.5·2^(exponent+1), a value leaves the binade in neither direction,
-	// and its bits above 2^(exponent-51) become an integer in the significand.
-	first := math.Ldexp(1.5, exponent+1)
-	second := math.Ldexp(first, -51)
-	a, b, clean := extract(values, valid, first, second)
-	if !clean {
-		addEach(values, valid, acc)
-		return false
-	}
-	addScaled(a, exponent-51, acc)
-	addScaled(b, exponent-102, acc)
-	return true
+	addEach(values, valid, acc)
 }
 
 // The largest values of a chunk must lie between 2^minCut and 2^maxCut for the

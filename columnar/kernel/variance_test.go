@@ -64,6 +64,14 @@ func TestVarianceIsWithinOneUnitInTheLastPlace(t *testing.T) {
 	}
 }
 
+func TestVarianceOfSumsWhoseSquaresOverflow(t *testing.T) {
+	// Half of 2^40 values are 2^480, the others 0.
+	sum, squares := FromTerms([]float64{0x1p519}), FromTerms([]float64{0x1p999})
+	if got := Variance(1<<40, &sum, &squares, false); got != 0x1p958 {
+		t.Errorf("variance is %g, want 2^958", got)
+	}
+}
+
 func TestVarianceAtItsLimits(t *testing.T) {
 	tests := []struct {
 		name   string
