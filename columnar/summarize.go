@@ -134,23 +134,27 @@ func (w *window) slot(k int) int {
 // gatherAndFold folds the values at the window's slots into s, which has counted
 // them.
 func (s *Summary) gatherAndFold(b *Block, w *window, stats Stats) {
-	start := b.First + int64(w.base)
 	first, last := w.ends(0)
-	if b.Kind == Floats && last-first+1 == s.Values {
+	inRow := last-first+1 == s.Values
+	if b.Kind == Floats && inRow {
 		s.fold(b.Floats[first:last+1], nil, b.First+first, stats)
 		return
 	}
 	var space [windowLen]float64
+	values := space[:int(last)+1-w.base]
 	if b.Kind == Floats {
-		n := kernel.Compress(space[:], b.Floats[w.base:last+1], w.set[:])
-		s.fold(space[:n], w, start, stats)
+		values = b.Floats[w.base : last+1]
+	} else {
+		for i, v := range b.Ints[w.base : last+1] {
+			values[i] = float64(v)
+		}
+	}
+	if inRow {
+		s.fold(values[int(first)-w.base:], nil, b.First+first, stats)
 		return
 	}
-	for i, v := range b.Ints[w.base : last+1] {
-		space[i] = float64(v)
-	}
-	n := kernel.Compress(space[:], space[:int(last)+1-w.base], w.set[:])
-	s.fold(space[:n], w, start, stats)
+	n := kernel.Compress(space[:], values, w.set[:])
+	s.fold(space[:n], w, b.First+int64(w.base), stats)
 }
 
 // fold sets the fields of s, but for the counts, from its values. These are the

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unsafe"
 )
@@ -108,4 +109,23 @@ func Compress(dst, values []float64, valid []uint64) int {
 		return copy(dst, values)
 	}
 	return compress(dst, values, valid)
+}
+
+// Load sets the first n bits of dst to those from bit offset on of packed, which
+// holds eight in a byte, the first the lowest, as Arrow's validity bitmaps do. It
+// writes a word for every 64 bits begun, and clears what is left of the last.
+func Load(dst []uint64, packed []byte, offset, n int) {
+	packed = packed[offset>>3:]
+	shift := uint(offset) & 7
+	for i := range words(n) {
+		rest := packed[i*8:]
+		if len(rest) > 8 {
+			dst[i] = binary.LittleEndian.Uint64(rest)>>shift | uint64(rest[8])<<(64-shift)
+			continue
+		}
+		var last [8]byte
+		copy(last[:], rest)
+		dst[i] = binary.LittleEndian.Uint64(last[:]) >> shift
+	}
+	trim(dst, n)
 }

@@ -342,6 +342,52 @@ func TestQualitiesSelectByTheHighestTwoBits(t *testing.T) {
 	}
 }
 
+func TestLoadReadsPackedBits(t *testing.T) {
+	rng := rand.New(rand.NewSource(6))
+	packed := make([]byte, 40)
+	for i := range packed {
+		packed[i] = byte(rng.Uint32())
+	}
+	for offset := range 70 {
+		for _, n := range []int{0, 1, 7, 8, 57, 63, 64, 65, 128, 200, len(packed)*8 - offset} {
+			if offset+n > len(packed)*8 {
+				continue
+			}
+			dst := make([]uint64, words(n))
+			fillWith(dst, math.MaxUint64)
+			Load(dst, packed[:(offset+n+7)/8], offset, n)
+			for i := range len(dst) * 64 {
+				at := offset + i
+				if want := i < n && packed[at/8]>>(at%8)&1 == 1; has(dst, i) != want {
+					t.Fatalf("bit %d of %d from %d is %t", i, n, offset, !want)
+				}
+			}
+		}
+	}
+}
+
+func TestNothingPanicsOnValuesThatNoSeriesHas(t *testing.T) {
+	others := []float64{math.NaN(), math.Inf(1), math.Inf(-1), math.MaxFloat64, -math.MaxFloat64, 0, 1}
+	rng := rand.New(rand.NewSource(8))
+	for range 200 {
+		values := make([]float64, 1+rng.Intn(200))
+		for i := range values {
+			values[i] = others[rng.Intn(1+rng.Intn(len(others)))]
+		}
+		for _, valid := range masks(rng, len(values)) {
+			var sum, squares Exact
+			Sum(values, valid, &sum)
+			Squares(values, valid, &squares)
+			MinMax(values, valid)
+			ArgMinMax(values, valid)
+			Variance(int64(len(values)), &sum, &squares, true)
+			if again := FromTerms(sum.Terms()); math.IsNaN(again.Round()) != math.IsNaN(sum.Round()) {
+				t.Fatalf("the sum %g comes back as %g", sum.Round(), again.Round())
+			}
+		}
+	}
+}
+
 func TestBitmapsAreSets(t *testing.T) {
 	rng := rand.New(rand.NewSource(2))
 	for _, n := range []int{1, 63, 64, 65, 200} {
