@@ -40,7 +40,8 @@
 //	rule CET-1CEST,M3.5.0,M10.5.0/3   after the last instant, this POSIX rule (RFC 9636 3.3.1)
 //	link Europe/Oslo Europe/Berlin    another name for a zone; all links come last
 //
-// Type a is in force before the first instant. A zone is parsed when it is first asked
+// Type a is in force before the first instant. The last instant of a zone may change
+// nothing, and only say from when on the rule holds. A zone is parsed when it is first asked
 // for. What a rule prescribes is computed when needed, for any year, and never tabulated.
 //
 // # Range

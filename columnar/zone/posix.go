@@ -3,6 +3,7 @@ package zone
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -56,20 +57,19 @@ func (d yearlyDate) in(year int64) int64 {
 	return days
 }
 
-// at returns change number k.
+// at returns change number k. In the last years of time there are no more: their changes
+// are past the end.
 func (r *posixRule) at(k int64) Transition {
+	const lastYear = 292_270 // its days still fit into an int64 as microseconds
 	c := &r.changes[k&1]
 	tr := c.effect
-	year := k >> 1
-	switch {
-	case year > 300_000:
-		tr.At = end
-	case year < -300_000:
-		tr.At = beginning
+	switch year := k >> 1; {
+	case year > lastYear:
+		tr.At = math.MaxInt64
+	case year < -lastYear:
+		tr.At = math.MinInt64
 	default:
-		const furthest = int64(106_751_900) // days, just inside int64 as microseconds
-		days := min(max(c.date.in(year), -furthest), furthest)
-		tr.At = clampInstant(days*day + c.utc)
+		tr.At = c.date.in(year)*day + c.utc
 	}
 	return tr
 }
@@ -77,7 +77,10 @@ func (r *posixRule) at(k int64) Transition {
 // find returns the number of the last change at or before an instant.
 func (r *posixRule) find(t int64) int64 {
 	year, _, _ := dateOf(floorDiv(t, day))
-	k := 2*(year+1) + 1 // dates are at most a week away from their year
+	k := 2*year + 1 // or a little earlier or later: a change may be a week outside its year
+	for r.at(k+1).At <= t {
+		k++
+	}
 	for r.at(k).At > t {
 		k--
 	}

@@ -47,7 +47,9 @@ func (z *Zone) Transitions(from, to int64) iter.Seq[Transition] {
 			if tr.At >= to {
 				return
 			}
-			if i >= 0 && tr.At >= from && !yield(tr) {
+			before := z.at(i - 1)
+			before.At = tr.At
+			if i >= 0 && tr.At >= from && tr != before && !yield(tr) {
 				return
 			}
 		}

@@ -172,8 +172,8 @@ func (z *tzif) write(out *bytes.Buffer, name string) error {
 	before := z.types[0]
 	for i, at := range z.times {
 		typ := z.types[z.typeOf[i]]
-		if typ == before {
-			continue // says nothing new
+		if typ == before && i < len(z.times)-1 {
+			continue // says nothing new; the last one says where the rule begins
 		}
 		before = typ
 		fmt.Fprintf(out, "%s %c\n", time.Unix(at, 0).UTC().Format("2006-01-02T15:04:05"), 'a'+z.typeOf[i])
