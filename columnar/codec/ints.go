@@ -132,7 +132,7 @@ const (
 	runsWorth       = 6 // a run must average this many values
 	dictionaryWorth = 4 // an entry must be used this often
 	maxEntries      = 4096
-	smallEnough     = 64  // runs that take a byte for so many values end the trial
+	smallEnough     = 64  // a byte for so many values ends the trial
 	zstdSample      = 768 // values that are compressed to see what it brings
 	zstdMin         = 64  // shorter columns gain nothing from zstd
 )
@@ -145,13 +145,13 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 
 	if len(v) >= runsWorth && s.runs <= len(v)/runsWorth && depth < maxDepth {
 		enter(e.appendIntRuns(lv.trial[:0], v, s.runs, depth))
-		if c.size() <= len(v)/smallEnough {
-			return c.dst, c.zstd
-		}
 	}
 	plan := e.prepare(v, s, depth)
 	if plan.size < c.size() {
 		enter(e.appendFramed(lv.trial[:0], Packed, &plan, depth))
+	}
+	if c.size() <= len(v)/smallEnough {
+		return c.dst, c.zstd
 	}
 	if len(v) >= zstdMin {
 		e.tryZstd(&c, &plan, v, s, depth)

@@ -7,7 +7,6 @@ type table struct {
 	keys    []uint64
 	slots   []int32 // index into keys plus one; 0 is free
 	indexes []int32 // of every value, into keys
-	shift   uint
 }
 
 // fill collects the distinct values and reports false as soon as they are too
@@ -19,7 +18,6 @@ func (t *table) fill(values []uint64, limit int) bool {
 	}
 	t.slots = resize(t.slots, size)
 	clear(t.slots)
-	t.shift = shift
 	t.keys = t.keys[:0]
 	t.indexes = resize(t.indexes, len(values))
 	const probation = 256
