@@ -47,18 +47,13 @@ func (c *nullable[T]) extend(n int) []T {
 	}
 	c.values = c.values[:at+n]
 	if c.valid != nil {
-		c.grow()
+		if words := (at + n + 63) / 64; words > len(c.valid) {
+			c.valid = append(c.valid, make(columnar.Bitmap, words-len(c.valid))...)
+		}
 		c.valid.SetRange(at, at+n)
 	}
 	clear(c.values[at:])
 	return c.values[at:]
-}
-
-// grow gives valid as many bits as there are values.
-func (c *nullable[T]) grow() {
-	for len(c.valid)*64 < len(c.values) {
-		c.valid = append(c.valid, 0)
-	}
 }
 
 // null makes row i null.
@@ -73,10 +68,20 @@ func (c *nullable[T]) null(i int) {
 // extendNull adds n rows that are null.
 func (c *nullable[T]) extendNull(n int) {
 	at := len(c.values)
-	c.extend(n)
-	for i := range n {
-		c.null(at + i)
+	if c.valid == nil {
+		c.valid = columnar.FullBitmap(at)
 	}
+	c.extend(n)
+	for i := at; i < at+n; {
+		if i&63 == 0 && i+64 <= at+n {
+			c.valid[i>>6] = 0
+			i += 64
+			continue
+		}
+		c.valid.Clear(i)
+		i++
+	}
+	c.nulls += n
 }
 
 func newRowBuilder(sel *columnar.Selection, rows int) *rowBuilder {
