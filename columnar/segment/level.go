@@ -64,6 +64,12 @@ func bridge(s *columnar.Summary, sign float64, steps, lines *kernel.Exact) {
 	lines.Add(-sign * (s.Last / 2))
 }
 
+// unbroken reports whether every node's values lie in all of its slots, or might
+// as well as far as steps and lines are concerned.
+func (c *class) unbroken() bool {
+	return c.first != nil && c.firstSlot.zero() && c.lastSlot.zero() && c.steps.zero() && c.lines.zero()
+}
+
 // place is where a node lies: its first slot, its last slot, and the number of
 // slots of its blocks, which is less than what lies between the two where blocks
 // are missing.
