@@ -30,9 +30,6 @@ type window struct {
 	set  [windowLen / 64]uint64
 }
 
-// has reports whether slot index i is in the window.
-func (w *window) has(i int) bool { return w.set[(i-w.base)>>6]>>(uint(i-w.base)&63)&1 == 1 }
-
 // summarizeWindow is Summarize for slot indexes that lie in one window.
 func summarizeWindow(b *Block, from, to int, want QualitySet, stats Stats) Summary {
 	if b.Present == nil && b.Status == nil && b.Kind == Floats {

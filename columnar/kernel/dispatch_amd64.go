@@ -84,8 +84,12 @@ func squareLevels(values []float64, valid []uint64, cut float64) (levels [7]floa
 }
 
 func index(values []float64, valid []uint64, x float64) int {
+	n := wholeWords(len(values))
+	if n == 0 {
+		return indexGo(values, valid, x)
+	}
 	at := 0
-	for n := wholeWords(len(values)); n > 0; n = wholeWords(len(values) - at) {
+	for ; n > 0; n = wholeWords(len(values) - at) {
 		i := indexAVX2(&values[at], n, x)
 		at += i
 		if i == n*64 {
