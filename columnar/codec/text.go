@@ -169,7 +169,7 @@ func (e *Encoder) appendStringDictionary(dst []byte, values, entries []string) (
 
 // DecodeStrings is the function of the same name with this decoder's buffers.
 func (d *Decoder) DecodeStrings(dst []string, src []byte, limit int) error {
-	return d.strings(dst, src, min(limit, maxSection), 0)
+	return d.strings(dst, src, min(max(limit, 0), maxSection), 0)
 }
 
 func (d *Decoder) strings(dst []string, src []byte, limit, depth int) error {
