@@ -96,7 +96,7 @@ func (b Bins) All(from, to int64) iter.Seq[Bin] {
 
 // Cursor returns a cursor over the bins.
 func (b Bins) Cursor() *Cursor {
-	return &Cursor{bins: b, bin: Bin{From: end, To: beginning}, span: b.zone.spanAt(0)}
+	return &Cursor{bins: b, bin: Bin{From: end, To: end}, span: span{from: end, to: end}}
 }
 
 // Cursor finds bins fast for instants that mostly ascend: an instant in the bin found

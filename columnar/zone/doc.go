@@ -42,7 +42,7 @@
 //
 // Type a is in force before the first instant. The last instant of a zone may change
 // nothing, and only say from when on the rule holds. A zone is parsed when it is first asked
-// for. What a rule prescribes is computed when needed, for any year, and never tabulated.
+// for. What a rule prescribes after 2100 is computed when needed, for any year.
 //
 // # Range
 //

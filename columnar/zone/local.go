@@ -116,7 +116,7 @@ type Resolver struct {
 
 // Resolver returns a resolver that has seen no stamp.
 func (z *Zone) Resolver() *Resolver {
-	return &Resolver{zone: z, current: z.spanAt(0), last: beginning}
+	return &Resolver{zone: z, current: span{from: end, to: end}, last: beginning}
 }
 
 // Instant returns the instant of the next stamp and how often the clock shows it. A
@@ -140,5 +140,5 @@ func (r *Resolver) Instant(local int64) (t int64, o Occurrence) {
 // hold them.
 func (r *Resolver) quick(local int64) (t int64, ok bool) {
 	t = clampLocal(local) - r.current.offset
-	return t, r.current.from+2*maxOffset <= t && t < r.current.to-2*maxOffset
+	return t, r.current.from <= t-2*maxOffset && t < r.current.to-2*maxOffset
 }

@@ -188,8 +188,8 @@ func TestBinsAgreeWithTheOracleAroundEveryShift(t *testing.T) {
 			switch {
 			case isOdd && !testing.Short() && i%4 == 0:
 				step = minute
-			case !isOdd && (n+i)%3 != 0 && shift > utc(t, "1900-01-01T00:00Z"):
-				continue // every zone has three in a row that are alike
+			case testing.Short() && (n+i)%3 != 0:
+				continue
 			}
 			shifts++
 			from := shift - 3*day + 7*second // off the whole minute, as sensors are
@@ -218,7 +218,7 @@ func TestBinsAgreeWithTheOracleAroundEveryShift(t *testing.T) {
 			}
 		}
 	}
-	if shifts < 4000 {
+	if shifts < 15_000 && !testing.Short() {
 		t.Errorf("only %d shifts were looked at", shifts)
 	}
 }

@@ -3,6 +3,7 @@ package zone
 import (
 	"iter"
 	"math"
+	"math/bits"
 )
 
 // Range is a run of instants, half-open.
@@ -55,8 +56,22 @@ func (z *Zone) LocalRanges(from, to int64, keep Predicate) iter.Seq[Range] {
 func HourOfDay(hours uint32) Predicate {
 	return func(local int64) (bool, int64) {
 		h := floorDiv(local, hour)
-		return hours>>floorMod(h, 24)&1 != 0, saturatingTimes(h+1, hour)
+		ok, n := run(hours, 24, floorMod(h, 24))
+		return ok, saturatingTimes(h+n, hour)
 	}
+}
+
+// run returns bit i of a periodic mask and how many bits from there on are the same, at
+// most a period.
+func run(mask uint32, period, i int64) (set bool, n int64) {
+	mask &= 1<<period - 1
+	mask = mask>>i | mask<<(period-i)
+	set = mask&1 != 0
+	if set {
+		mask = ^mask
+	}
+	mask &= 1<<period - 1
+	return set, min(period, int64(bits.TrailingZeros32(mask)))
 }
 
 // TimeOfDay holds from one time of day to another, in microseconds since midnight,
@@ -84,7 +99,8 @@ func TimeOfDay(from, to int64) Predicate {
 func DayOfWeek(days uint8) Predicate {
 	return func(local int64) (bool, int64) {
 		d := floorDiv(local, day)
-		return days>>weekdayOf(d)&1 != 0, saturatingTimes(d+1, day)
+		ok, n := run(uint32(days), 7, weekdayOf(d))
+		return ok, saturatingTimes(d+n, day)
 	}
 }
 
@@ -101,7 +117,8 @@ func DayOfMonth(days uint32) Predicate {
 func MonthOfYear(months uint16) Predicate {
 	return func(local int64) (bool, int64) {
 		m := monthOf(local)
-		return months>>(floorMod(m, 12)+1)&1 != 0, startOfMonth(m + 1)
+		ok, n := run(uint32(months>>1), 12, floorMod(m, 12))
+		return ok, startOfMonth(m + n)
 	}
 }
 

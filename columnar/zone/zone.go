@@ -35,13 +35,20 @@ var UTC = &Zone{name: "UTC", before: Transition{At: beginning, Abbreviation: "UT
 // zones holds every zone that has been loaded, by name.
 var zones sync.Map
 
+// writtenOut is the year before which a rule's transitions are stored like those that the
+// database lists, because finding one there is quicker than computing it.
+const writtenOut = 2100
+
 // newZone returns the zone with the given transitions, which it keeps.
 func newZone(name string, before Transition, stored []Transition, rule *posixRule) *Zone {
 	before.At = beginning
 	z := &Zone{name: name, before: before, stored: stored, rule: rule}
-	if rule != nil {
-		last := stored[len(stored)-1]
-		z.first = rule.find(last.At) + 1
+	if rule == nil {
+		return z
+	}
+	z.first = rule.find(stored[len(stored)-1].At) + 1
+	for ; z.first < 2*writtenOut; z.first++ {
+		z.stored = append(z.stored, rule.at(z.first))
 	}
 	return z
 }

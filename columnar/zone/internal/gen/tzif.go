@@ -61,6 +61,9 @@ func readTZif(data []byte) (*tzif, error) {
 	if h.size(8) > int64(r.Len()) {
 		return nil, fmt.Errorf("%w: it is cut short", errTZif)
 	}
+	if h.Types == 0 {
+		return nil, fmt.Errorf("%w: it has no local time type", errTZif)
+	}
 	z := &tzif{times: make([]int64, h.Times), typeOf: make([]uint8, h.Times)}
 	records := make([]struct {
 		Offset      int32
