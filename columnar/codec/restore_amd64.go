@@ -4,62 +4,62 @@
 
 package codec
 
-// restoreNoneIntegersAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreNoneIntegersAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreNoneIntegersAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreNoneMultipliedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreNoneMultipliedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreNoneMultipliedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreNoneDividedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreNoneDividedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreNoneDividedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreNoneOrderedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreNoneOrderedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreNoneOrderedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreDeltaIntegersAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreDeltaIntegersAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreDeltaIntegersAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreDeltaMultipliedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreDeltaMultipliedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreDeltaMultipliedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreDeltaDividedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreDeltaDividedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreDeltaDividedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreDeltaOrderedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreDeltaOrderedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreDeltaOrderedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreSmoothIntegersAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreSmoothIntegersAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreSmoothIntegersAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreSmoothMultipliedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreSmoothMultipliedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreSmoothMultipliedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreSmoothDividedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreSmoothDividedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreSmoothDividedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)
 
-// restoreSmoothOrderedAVX2 does what the function of the same name without AVX2 does, for vectors of 4 codes.
+// restoreSmoothOrderedAVX2 does what frame.run does for this predictor and target, for vectors of 4 codes.
 //
 //go:noescape
 func restoreSmoothOrderedAVX2(v *int64, vectors int, base int64, start int64, sum int64, shift uint64, up float64, down float64) (last int64)

@@ -112,6 +112,9 @@ func entropyBits(codes []uint64, width int) float64 {
 	return (bits+16*float64(large))/float64(n) + tableBits/float64(len(codes))
 }
 
+// inexact is by how much an estimate may be wrong.
+const inexact = 1.05
+
 // tryZstd enters the encodings that need zstd into the contest, where estimates
 // say that they can win.
 func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth int) {
@@ -134,7 +137,7 @@ func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth i
 		lv.trial = e.appendWords(lv.trial[:0], v[from:from+stretch], s, lv, true)
 		words = float64(len(lv.trial)) * scale
 	}
-	if width == 0 || order0 < goal*1.05 || repeats(lv.codes[from:from+stretch], 4) {
+	if width == 0 || order0 < goal*inexact || repeats(lv.codes[from:from+stretch], 4) {
 		all := lv.codes
 		lv.codes = all[from : from+stretch]
 		lv.trial = e.appendPlanes(lv.trial[:0], p.frame, lv, true)
@@ -142,17 +145,17 @@ func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth i
 		planes = float64(len(lv.trial)) * scale
 	}
 
-	if order0 < goal*1.03 && order0 < planes*1.02 && depth < maxDepth && width > 0 {
+	if order0 < goal*inexact && order0 < planes*inexact && depth < maxDepth && width > 0 {
 		column, z := e.appendSplit(lv.trial[:0], p.frame, width, depth)
 		lv.trial = column
 		c.offer(column, z)
 		p.frame.codes(lv)
 	}
-	if planes < goal*1.05 && planes <= words*1.1 {
+	if planes < goal*inexact && planes <= words*inexact*inexact {
 		lv.trial = e.appendPlanes(lv.trial[:0], p.frame, lv, true)
 		c.offer(lv.trial, true)
 	}
-	if words < goal*1.05 && words <= planes*1.1 {
+	if words < goal*inexact && words <= planes*inexact*inexact {
 		e.thorough = true
 		lv.trial = e.appendWords(lv.trial[:0], v, s, lv, true)
 		e.thorough = false

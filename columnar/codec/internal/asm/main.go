@@ -93,7 +93,7 @@ func restore(c constants, predictor, mapping string) {
 	name := "restore" + predictor + mapping + "AVX2"
 	TEXT(name, attr.NOSPLIT, "func(v *int64, vectors int, base, start, sum int64, shift uint64, up, down float64) (last int64)")
 	Pragma("noescape")
-	Doc(name + " does what the function of the same name without AVX2 does, for vectors of 4 codes.")
+	Doc(name + " does what frame.run does for this predictor and target, for vectors of 4 codes.")
 	v := Load(Param("v"), GP64())
 	n := Load(Param("vectors"), GP64())
 	base, sum := vector("base"), vector("sum")
