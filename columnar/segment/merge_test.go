@@ -58,7 +58,7 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 					builder.add(s.Grid.Block(b.First), int64(headerLen+100*(j+1)), &sums)
 				}
 				x := reread(t, builder.build())
-				for range 30 {
+				for range 8 {
 					from := rng.Intn(x.Len())
 					to := from + rng.Intn(x.Len()+1-from)
 					stats := columnar.Stats(rng.Intn(int(columnar.AllStats) + 1))

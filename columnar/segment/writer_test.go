@@ -137,6 +137,15 @@ func TestACopiedSegmentHasTheSameBytes(t *testing.T) {
 	}
 }
 
+func TestEqualContentHasEqualBytes(t *testing.T) {
+	c := randomContent(rand.New(rand.NewSource(21)), shape{gaps: 0.1, uncertain: 0.1, marks: 0.1}, 5, 200, 0.1)
+	first, _ := c.write(t)
+	second, _ := c.write(t)
+	if !bytes.Equal(first, second) {
+		t.Error("they differ")
+	}
+}
+
 func TestADamagedBlockIsNotCopied(t *testing.T) {
 	s := secondly(10)
 	block, err := columnar.AppendBlock(nil, flat(s, 3), codec.Auto, s)
