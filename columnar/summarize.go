@@ -228,7 +228,7 @@ func (s *Summary) foldPath(values []float64, w *window) {
 type tally struct {
 	sum   *kernel.Exact
 	n     int
-	terms [128]float64
+	terms [128]float64 // those at and after n are 0
 }
 
 // addProduct is kernel.Exact.AddProduct, for products that do not overflow.
@@ -247,7 +247,8 @@ func (t *tally) addProduct(a, b float64) {
 
 // flush adds the terms to the sum.
 func (t *tally) flush() {
-	kernel.Sum(t.terms[:t.n], nil, t.sum)
+	kernel.Sum(t.terms[:], nil, t.sum) // zeros too: whole words are faster
+	clear(t.terms[:t.n])
 	t.n = 0
 }
 

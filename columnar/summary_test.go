@@ -238,6 +238,35 @@ func TestSummarizeCountsTheTimeInEveryGap(t *testing.T) {
 	}
 }
 
+func TestSummarizeOfLongBlocksWithBadSamples(t *testing.T) {
+	b := sensorBlock(9000, 1)
+	b.Status, b.Void, b.Present = make([]Status, b.Len), NewBitmap(b.Len), FullBitmap(b.Len)
+	b.Present.Clear(4321)
+	b.Floats[4321] = 0
+	for i := range b.Len {
+		b.Status[i] = []Status{StatusGood, StatusBad, StatusUncertain, StatusBadNoData}[i/97%4]
+		if b.Status[i] == StatusBadNoData && i%3 > 0 && b.Has(i) {
+			b.Void.Set(i)
+			b.Floats[i] = 0
+		}
+	}
+	integers := *b
+	integers.Kind, integers.Floats, integers.Ints = Ints, nil, make([]int64, b.Len)
+	for i, v := range b.Floats {
+		integers.Ints[i] = int64(v * 1e12)
+	}
+	for _, block := range []*Block{b, &integers} {
+		for want := range AnyQuality + 1 {
+			for _, from := range []int{0, 1, 2049} {
+				plain := plainSummary(t, block, from, block.Len-from, want, AllStats)
+				if diff := cmp.Diff(plain, Summarize(block, from, block.Len-from, want, AllStats), equalSummaries); diff != "" {
+					t.Fatalf("kind %d, from %d, qualities %b (-want +got):\n%s", block.Kind, from, want, diff)
+				}
+			}
+		}
+	}
+}
+
 func TestSummariesOfPiecesMergeToThatOfTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SampledFrom([]*rapid.Generator[float64]{value(), subnormal()}).Draw(t, "generator")

@@ -74,6 +74,20 @@ func TestExactRoundsTheTrueSum(t *testing.T) {
 	}
 }
 
+func TestTermsNeedNotBeCanonical(t *testing.T) {
+	minusZero := math.Copysign(0, -1)
+	for _, terms := range [][]float64{{minusZero}, {minusZero, minusZero}, {0, 0, 0, 0}, {1, 1, 1}, {0, 5}, {1e-300, 1e300, -1e300}, {1, 2, 3, 4, 5, 6}} {
+		e := FromTerms(terms)
+		var want Exact
+		for _, x := range terms {
+			want.Add(x)
+		}
+		if math.Float64bits(e.Round()) != math.Float64bits(want.Round()) || !equalBits64(e.Terms(), want.Terms()) {
+			t.Errorf("FromTerms(%g) is %g with terms %g", terms, e.Round(), e.Terms())
+		}
+	}
+}
+
 func TestExactOverflowIsSticky(t *testing.T) {
 	var up, down Exact
 	up.AddProduct(1e200, 1e200)
