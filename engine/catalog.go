@@ -11,7 +11,9 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/exec"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
 )
@@ -25,9 +27,9 @@ type catalogCache struct {
 // catalogView is one state of the catalog's series; it is never changed.
 type catalogView struct {
 	generation int64
-	series     []meta.Series     // in order of name
-	batch      arrow.RecordBatch // the table series, a row for each of them
+	series     []meta.Series // in order of name
 	byName     map[string]int
+	table      *exec.SeriesTable
 }
 
 // view returns the catalog's present state.
@@ -49,11 +51,34 @@ func (e *Engine) view(ctx context.Context) (*catalogView, error) {
 	for i := range series {
 		v.byName[series[i].Name] = i
 	}
-	if v.batch, err = seriesBatch(series); err != nil {
+	if v.table, err = seriesTable(v); err != nil {
 		return nil, err
 	}
 	e.catalog.view = v
 	return v, nil
+}
+
+// seriesTable returns the view's series as package exec wants them.
+func seriesTable(v *catalogView) (*exec.SeriesTable, error) {
+	batch, err := seriesBatch(v.series)
+	if err != nil {
+		return nil, err
+	}
+	t := &exec.SeriesTable{
+		Batch: batch, Series: make([]columnar.Series, len(v.series)), Zones: make([]*zone.Zone, len(v.series)), States: make([][]string, len(v.series)),
+		Find: func(name string) (int, bool) {
+			i, ok := v.byName[name]
+			return i, ok
+		},
+	}
+	for i := range v.series {
+		s := &v.series[i]
+		t.Series[i], t.States[i] = s.Series, s.States
+		if t.Zones[i], err = zone.Load(s.Zone); err != nil {
+			return nil, fmt.Errorf("series %q: %w", s.Name, err)
+		}
+	}
+	return t, nil
 }
 
 // seriesBatch returns the table series as one batch.
@@ -179,13 +204,4 @@ func catalogError(err error) error {
 		return plan.Errorf(0, plan.CodeUndefObject, "%v", err)
 	}
 	return fmt.Errorf("catalog: %w", err)
-}
-
-// cells returns what the store needs to know of the series.
-func (v *catalogView) cells() []columnar.Series {
-	out := make([]columnar.Series, len(v.series))
-	for i := range v.series {
-		out[i] = v.series[i].Series
-	}
-	return out
 }

@@ -1,0 +1,154 @@
+package exec
+
+import (
+	"math"
+	"math/bits"
+
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+func newSum(a *plan.Aggregation) accumulator {
+	switch a.Func.Result {
+	case plan.Bigint:
+		return &intSums{at: a.At}
+	case plan.Interval:
+		return &spanSums{at: a.At}
+	}
+	return &moments{want: total}
+}
+
+func newAverage(a *plan.Aggregation) accumulator {
+	if a.Func.Result == plan.Interval {
+		return &spanSums{at: a.At, mean: true}
+	}
+	return &moments{want: mean}
+}
+
+// wide is an integer of 128 bits.
+type wide struct {
+	high int64
+	low  uint64
+}
+
+func (w *wide) add(x int64) { w.addWide(wide{high: x >> 63, low: uint64(x)}) }
+
+func (w *wide) addWide(o wide) {
+	var carry uint64
+	w.low, carry = bits.Add64(w.low, o.low, 0)
+	w.high += o.high + int64(carry)
+}
+
+// int64 returns the integer, or false where it does not fit.
+func (w wide) int64() (int64, bool) { return int64(w.low), w.high == int64(w.low)>>63 }
+
+// float returns about the integer.
+func (w wide) float() float64 { return math.Ldexp(float64(w.high), 64) + float64(w.low) }
+
+// intSums is sum(bigint). Sums that leave the range on the way are no error.
+type intSums struct {
+	at   int
+	sums []wide
+	some []bool // the group has a value
+}
+
+func (s *intSums) grow(n int) { s.sums, s.some = extend(s.sums, n), extend(s.some, n) }
+
+func (s *intSums) update(in *input) error {
+	v := &in.args[0]
+	at := -1
+	if v.Const {
+		at = 0
+	}
+	in.each(in.valid(1), func(i int, g int32) {
+		s.sums[g].add(v.Ints[i&at])
+		s.some[g] = true
+	})
+	return nil
+}
+
+func (s *intSums) merge(o accumulator, to []int32) error {
+	other := o.(*intSums)
+	for g := range other.sums {
+		s.sums[to[g]].addWide(other.sums[g])
+		s.some[to[g]] = s.some[to[g]] || other.some[g]
+	}
+	return nil
+}
+
+func (s *intSums) result() (eval.Vector, error) {
+	out := make([]int64, len(s.sums))
+	for g, sum := range s.sums {
+		var ok bool
+		if out[g], ok = sum.int64(); !ok {
+			return eval.Vector{}, plan.Errorf(s.at, plan.CodeOutOfRange, "the sum is out of range for type bigint").
+				WithHint("sum a double: sum(x::double precision)")
+		}
+	}
+	return optional(eval.Vector{T: plan.Bigint, Ints: out}, len(out), func(g int) bool { return s.some[g] }), nil
+}
+
+func (s *intSums) size() int64 { return 17 * int64(cap(s.sums)) }
+
+// spanSums is sum and avg of intervals, field by field.
+type spanSums struct {
+	at                   int
+	mean                 bool
+	n                    []int64
+	months, days, micros []wide
+}
+
+func (s *spanSums) grow(n int) {
+	s.n = extend(s.n, n)
+	s.months, s.days, s.micros = extend(s.months, n), extend(s.days, n), extend(s.micros, n)
+}
+
+func (s *spanSums) update(in *input) error {
+	v := &in.args[0]
+	at := -1
+	if v.Const {
+		at = 0
+	}
+	in.each(in.valid(1), func(i int, g int32) {
+		x := v.Spans[i&at]
+		s.n[g]++
+		s.months[g].add(int64(x.Months))
+		s.days[g].add(int64(x.Days))
+		s.micros[g].add(x.Micros)
+	})
+	return nil
+}
+
+func (s *spanSums) merge(o accumulator, to []int32) error {
+	other := o.(*spanSums)
+	for g, n := range other.n {
+		s.n[to[g]] += n
+		s.months[to[g]].addWide(other.months[g])
+		s.days[to[g]].addWide(other.days[g])
+		s.micros[to[g]].addWide(other.micros[g])
+	}
+	return nil
+}
+
+func (s *spanSums) result() (eval.Vector, error) {
+	out := make([]plan.Span, len(s.n))
+	for g, n := range s.n {
+		months, days, micros := s.months[g].float(), s.days[g].float(), s.micros[g].float()
+		if s.mean && n > 0 {
+			// What a field has below one goes to the next, as in PostgreSQL.
+			months /= float64(n)
+			days = days/float64(n) + (months-math.Trunc(months))*daysPerMonth
+			micros = micros/float64(n) + (days-math.Trunc(days))*microsPerDay
+		}
+		if math.Abs(months) > math.MaxInt32 || math.Abs(days) > math.MaxInt32 || math.Abs(micros) >= 1<<63 {
+			return eval.Vector{}, plan.Errorf(s.at, plan.CodeDatetimeRange, "interval out of range")
+		}
+		out[g] = plan.Span{Months: int32(months), Days: int32(days), Micros: int64(math.RoundToEven(micros))}
+		if exact, ok := s.micros[g].int64(); ok && !s.mean {
+			out[g].Micros = exact
+		}
+	}
+	return optional(eval.Vector{T: plan.Interval, Spans: out}, len(out), func(g int) bool { return s.n[g] > 0 }), nil
+}
+
+func (s *spanSums) size() int64 { return 56 * int64(cap(s.n)) }

@@ -1,0 +1,99 @@
+package exec
+
+import (
+	"context"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// limit leaves out the first rows of its input, passes on the next ones, and
+// closes it early.
+type limit struct {
+	columnar.Stream       // the input
+	skip            int64 // rows still to leave out
+	left            int64 // rows still to pass on; negative: all
+}
+
+func (q *query) buildLimit(n *plan.Limit) (columnar.Stream, error) {
+	count, err := q.rowCount(n.Count, -1, "LIMIT")
+	if err != nil {
+		return nil, err
+	}
+	skip, err := q.rowCount(n.Offset, 0, "OFFSET")
+	if err != nil {
+		return nil, err
+	}
+	var in columnar.Stream
+	if sort, ok := n.Input.(*plan.Sort); ok && count >= 0 {
+		if in, err = q.build(sort.Input); err == nil {
+			in, err = q.buildSort(sort, in, saturatingAdd(count, skip))
+		}
+		in = q.Profile.watch(sort, in)
+	} else {
+		in, err = q.build(n.Input)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &limit{Stream: in, skip: skip, left: count}, nil
+}
+
+// rowCount returns the value of LIMIT or OFFSET; absent where it is nil or NULL.
+func (q *query) rowCount(e plan.Expr, absent int64, clause string) (int64, error) {
+	if e == nil {
+		return absent, nil
+	}
+	l, err := eval.Constant(e, q.Env)
+	if err != nil || l.IsNull() {
+		return absent, err
+	}
+	n := l.Value.(int64)
+	if n < 0 {
+		return 0, plan.Errorf(e.Pos(), plan.CodeInvalidValue, "%s must not be negative", clause)
+	}
+	return n, nil
+}
+
+func saturatingAdd(a, b int64) int64 {
+	if sum := a + b; sum >= 0 {
+		return sum
+	}
+	return 1<<63 - 1
+}
+
+// Next implements columnar.Stream.
+func (l *limit) Next(ctx context.Context) (arrow.RecordBatch, error) {
+	for l.left != 0 {
+		b, err := l.Stream.Next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		n := b.NumRows()
+		if l.skip >= n {
+			l.skip -= n
+			b.Release()
+			continue
+		}
+		from, to := l.skip, n
+		l.skip = 0
+		if l.left > 0 {
+			to = min(to, from+l.left)
+			l.left -= to - from
+		}
+		if from == 0 && to == n {
+			return b, nil
+		}
+		out := b.NewSlice(from, to)
+		b.Release()
+		return out, nil
+	}
+	if err := l.Stream.Close(); err != nil {
+		return nil, err
+	}
+	return nil, io.EOF
+}

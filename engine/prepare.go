@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/engine/sql"
+)
+
+// prepare looks at a statement.
+func (e *Engine) prepare(_ context.Context, s *Session, text string) (st *Statement, err error) {
+	defer recoverInto(&err, e.opts.Logger)
+	node, params, err := e.lower(s, text, nil, e.opts.Clock())
+	if err != nil {
+		return nil, err
+	}
+	st = &Statement{Text: text, Params: params}
+	switch n := node.(type) {
+	case *plan.InsertSamples, *plan.InsertSeries, *plan.UpdateSeries, *plan.SetVariable:
+		st.Update = true
+	case *plan.ShowVariable:
+		if _, ok := s.Value(n.Name); !ok && n.Name != "all" {
+			return nil, unknownSetting(n.Name)
+		}
+		st.Fields = node.Fields()
+	default:
+		st.Fields = node.Fields()
+	}
+	return st, nil
+}
+
+// lower turns a text into a plan, and tells the types of its parameters.
+func (e *Engine) lower(s *Session, text string, known []plan.Type, now int64) (plan.Node, []plan.Type, error) {
+	parsed, err := sql.Parse(text)
+	if err != nil {
+		return nil, nil, err
+	}
+	return sql.Lower(parsed, sql.Scope{Zone: s.Zone(), Now: now, Params: known})
+}
+
+// paramFields are the columns of a batch of parameters.
+func paramFields(params []plan.Type) []plan.Field {
+	out := make([]plan.Field, len(params))
+	for i, t := range params {
+		out[i] = plan.Field{Name: "$" + strconv.Itoa(i+1), Type: t}
+	}
+	return out
+}
+
+// bind gives the parameters the types that the statement wants.
+func bind(st *Statement, params []plan.Literal, env *eval.Env) ([]plan.Literal, error) {
+	if len(params) != len(st.Params) {
+		return nil, plan.Errorf(0, "08P01", "the statement has %d parameters, %d values were given", len(st.Params), len(params))
+	}
+	out := make([]plan.Literal, len(params))
+	for i, p := range params {
+		var err error
+		if out[i], err = eval.Convert(p, st.Params[i], env); err != nil {
+			return nil, inParam(err, i)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/exec"
+	"github.com/trellisdb/trellis/engine/optimize"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// run is one statement being run: what it was lowered to and what it runs with.
+type run struct {
+	engine  *Engine
+	session *Session
+	view    *catalogView
+	env     *eval.Env
+	node    plan.Node
+	options exec.Options
+}
+
+// newRun lowers and optimizes a statement for the present state of the catalog.
+func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (*run, error) {
+	now := e.opts.Clock()
+	env := &eval.Env{Now: now, Zone: s.Zone(), Random: e.nextRandom, Setting: s.Value, User: s.user}
+	var err error
+	if env.Params, err = bind(st, params, env); err != nil {
+		return nil, err
+	}
+	node, _, err := e.lower(s, st.Text, st.Params, now)
+	if err != nil {
+		return nil, err
+	}
+	view, err := e.view(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{engine: e, session: s, view: view, env: env, node: node}
+	summaries, _ := s.Value("trellis.summaries")
+	r.options = exec.Options{
+		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Env: env,
+		Memory: e.opts.QueryMemory, Workers: e.opts.Workers, Decode: summaries == "off",
+	}
+	return r, nil
+}
+
+// optimized returns the run's plan, or another, after optimization.
+func (r *run) optimized(n plan.Node) (plan.Node, error) {
+	return optimize.Optimize(n, optimize.Context{Env: r.env})
+}
+
+// rows runs a plan that yields rows.
+func (r *run) rows(ctx context.Context, n plan.Node, profile *exec.Profile) (columnar.Stream, error) {
+	n, err := r.optimized(n)
+	if err != nil {
+		return nil, err
+	}
+	o := r.options
+	o.Profile = profile
+	return exec.Run(ctx, n, o)
+}
+
+// query runs a statement that yields rows.
+func (e *Engine) query(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (out columnar.Stream, err error) {
+	defer recoverInto(&err, e.opts.Logger)
+	if st.Update {
+		return nil, plan.Errorf(0, plan.CodeNotSupported, "the statement yields no rows").WithHint("run it as an update")
+	}
+	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
+	defer func() {
+		if err != nil {
+			err = ended(ctx, err)
+			e.queries.end(q)
+		}
+	}()
+	r, err := e.newRun(ctx, s, st, params)
+	if err != nil {
+		return nil, err
+	}
+	var in columnar.Stream
+	switch n := r.node.(type) {
+	case *plan.Explain:
+		in, err = r.explain(ctx, n)
+	case *plan.ShowVariable:
+		in, err = r.show(n)
+	default:
+		in, err = r.rows(ctx, n, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w := &watched{engine: e, query: q, in: in, ctx: ctx}
+	w.limit(s)
+	return w, nil
+}
+
+// watched is the stream of a statement's rows: it counts them, ends when the
+// statement is cancelled, and turns a panic below into an error.
+type watched struct {
+	engine *Engine
+	query  *running
+	in     columnar.Stream
+	ctx    context.Context //nolint:containedctx // the statement's life, not a call's
+	timer  *time.Timer
+	closed bool
+}
+
+// limit starts the statement's timeout.
+func (w *watched) limit(s *Session) {
+	text, _ := s.Value("statement_timeout")
+	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms > 0 {
+		w.timer = time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { w.query.cancel(errTimeout) })
+	}
+}
+
+var (
+	errTimeout   = plan.Errorf(0, plan.CodeQueryCanceled, "canceling statement due to statement timeout")
+	errCancelled = plan.Errorf(0, plan.CodeQueryCanceled, "canceling statement due to user request")
+)
+
+// Schema returns the schema of the rows.
+func (w *watched) Schema() *arrow.Schema { return w.in.Schema() }
+
+// Next returns the next batch; it ends when either context does.
+func (w *watched) Next(ctx context.Context) (batch arrow.RecordBatch, err error) {
+	defer recoverInto(&err, w.engine.opts.Logger)
+	if w.closed {
+		return nil, io.EOF
+	}
+	both, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })
+	defer cancel(nil)
+	defer stop()
+	batch, err = w.in.Next(both)
+	if err != nil {
+		if !errors.Is(err, io.EOF) {
+			err = ended(both, err)
+		}
+		return nil, err
+	}
+	w.query.rows.Add(batch.NumRows())
+	return batch, nil
+}
+
+// ended says why a statement ended, where its context did.
+func ended(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		var e *plan.Error
+		if errors.As(cause, &e) {
+			return cause
+		}
+		return fmt.Errorf("%w: %w", errCancelled, err)
+	}
+	return err
+}
+
+// Close ends the statement.
+func (w *watched) Close() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	w.engine.queries.end(w.query)
+	return w.in.Close()
+}

@@ -1,0 +1,256 @@
+package sql
+
+import (
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// operators are PostgreSQL's operators that have other names in package plan.
+var operators = map[string]string{"~~": "like", "~~*": "ilike", "!~~": "like", "!~~*": "ilike", "!=": "<>"}
+
+// operator resolves a call of a function or operator and casts its arguments.
+func (l *lowerer) operator(name string, args []plan.Expr, pos int) (*plan.Call, error) {
+	f, err := plan.ResolveFunc(name, typesOf(args), pos)
+	if err != nil {
+		return nil, err
+	}
+	cast, err := l.coerceAll(args, f.Arg, true)
+	if err != nil {
+		return nil, err
+	}
+	return &plan.Call{Func: f, Args: cast, At: pos}, nil
+}
+
+// operatorExpr is operator for where an Expr is wanted.
+func (l *lowerer) operatorExpr(name string, args []plan.Expr, pos int) (plan.Expr, error) {
+	c, err := l.operator(name, args, pos)
+	if err != nil {
+		return nil, err // and no typed nil
+	}
+	return c, nil
+}
+
+// call lowers the arguments of a function and calls it.
+func (l *lowerer) call(name string, list []*pg.Node, pos int, sc exprScope) (plan.Expr, error) {
+	args, err := l.exprs(list, sc)
+	if err != nil {
+		return nil, err
+	}
+	return l.operatorExpr(name, args, pos)
+}
+
+// aExpr lowers an operator and what the grammar treats alike.
+func (l *lowerer) aExpr(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
+	pos := l.pos(v.GetLocation())
+	switch v.GetKind() {
+	case pg.A_Expr_Kind_AEXPR_OP:
+		return l.binary(v, sc)
+	case pg.A_Expr_Kind_AEXPR_OP_ANY, pg.A_Expr_Kind_AEXPR_OP_ALL:
+		return l.anyAll(v, sc)
+	case pg.A_Expr_Kind_AEXPR_DISTINCT:
+		return l.call("isdistinct", []*pg.Node{v.GetLexpr(), v.GetRexpr()}, pos, sc)
+	case pg.A_Expr_Kind_AEXPR_NOT_DISTINCT:
+		return l.call("isnotdistinct", []*pg.Node{v.GetLexpr(), v.GetRexpr()}, pos, sc)
+	case pg.A_Expr_Kind_AEXPR_NULLIF:
+		return l.call("nullif", []*pg.Node{v.GetLexpr(), v.GetRexpr()}, pos, sc)
+	case pg.A_Expr_Kind_AEXPR_IN:
+		return l.in(v, sc)
+	case pg.A_Expr_Kind_AEXPR_LIKE, pg.A_Expr_Kind_AEXPR_ILIKE:
+		return l.like(v, sc)
+	case pg.A_Expr_Kind_AEXPR_BETWEEN, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN,
+		pg.A_Expr_Kind_AEXPR_BETWEEN_SYM, pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM:
+		return l.between(v, sc)
+	case pg.A_Expr_Kind_AEXPR_SIMILAR:
+		return nil, l.refuse(v.GetLocation(), "SIMILAR TO is").WithHint("Use LIKE, or ~ with a regular expression.")
+	}
+	return nil, l.refuse(v.GetLocation(), "this operator is")
+}
+
+// operatorName returns the name of an operator in package plan.
+func (l *lowerer) operatorName(list []*pg.Node, location int32) (string, error) {
+	path := names(list)
+	if len(path) > 1 && path[0] != "pg_catalog" {
+		return "", plan.Errorf(l.pos(location), plan.CodeUndefFunction, "operator %s does not exist", strings.Join(path, "."))
+	}
+	name := path[len(path)-1]
+	if other := operators[name]; other != "" && !strings.HasPrefix(name, "!~") {
+		name = other
+	}
+	return name, nil
+}
+
+// binary lowers an operator with one or two operands.
+func (l *lowerer) binary(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
+	pos := l.pos(v.GetLocation())
+	name, err := l.operatorName(v.GetName(), v.GetLocation())
+	if err != nil {
+		return nil, err
+	}
+	if left, right := v.GetLexpr().GetRowExpr(), v.GetRexpr().GetRowExpr(); left != nil && right != nil {
+		return l.compareRows(name, left.GetArgs(), right.GetArgs(), v.GetLocation(), sc)
+	}
+	if v.GetLexpr() == nil {
+		arg, err := l.expr(v.GetRexpr(), sc)
+		if err != nil {
+			return nil, err
+		}
+		if name == "+" {
+			if t := arg.Type(); t != plan.Bigint && t != plan.Interval {
+				return l.coerce(arg, plan.Double, "argument of unary +")
+			}
+			return arg, nil
+		}
+		return l.operatorExpr(name, []plan.Expr{arg}, pos)
+	}
+	args, err := l.exprs([]*pg.Node{v.GetLexpr(), v.GetRexpr()}, sc)
+	if err != nil {
+		return nil, err
+	}
+	if name == "!~~" || name == "!~~*" {
+		e, err := l.operatorExpr(operators[name], args, pos)
+		if err != nil {
+			return nil, err
+		}
+		return plan.NewCall(pos, "not", e), nil
+	}
+	return l.operatorExpr(name, args, pos)
+}
+
+// compareRows lowers (a, b) = (c, d) to a = c AND b = d, and <> to its opposite.
+func (l *lowerer) compareRows(name string, left, right []*pg.Node, location int32, sc exprScope) (plan.Expr, error) {
+	if name != "=" && name != "<>" {
+		return nil, l.refuse(location, "comparing rows by %s is", name)
+	}
+	if len(left) != len(right) {
+		return nil, plan.Errorf(l.pos(location), plan.CodeSyntax, "unequal number of entries in row expressions")
+	}
+	pairs := make([]plan.Expr, len(left))
+	for i := range left {
+		var err error
+		if pairs[i], err = l.call("=", []*pg.Node{left[i], right[i]}, l.pos(location), sc); err != nil {
+			return nil, err
+		}
+	}
+	all := plan.And(pairs...)
+	if name == "<>" {
+		return plan.NewCall(l.pos(location), "not", all), nil
+	}
+	return all, nil
+}
+
+// in lowers x IN (list) and x NOT IN (list).
+func (l *lowerer) in(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
+	not := names(v.GetName())[0] == "<>"
+	items := v.GetRexpr().GetList().GetItems()
+	if row := v.GetLexpr().GetRowExpr(); row != nil {
+		return l.rowIn(row, items, not, v.GetLocation(), sc)
+	}
+	return l.inList(v.GetLexpr(), items, not, v.GetLocation(), sc)
+}
+
+// inList lowers a test whether x is one of several items.
+func (l *lowerer) inList(x *pg.Node, items []*pg.Node, not bool, location int32, sc exprScope) (plan.Expr, error) {
+	all, err := l.exprs(append([]*pg.Node{x}, items...), sc)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := plan.CommonType(typesOf(all)); !ok {
+		for _, item := range all[1:] { // name the first pair that does not fit
+			if _, err := l.operator("=", []plan.Expr{all[0], item}, item.Pos()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if all, _, err = l.common(all, "IN"); err != nil {
+		return nil, err
+	}
+	return &plan.In{X: all[0], List: all[1:], Not: not, At: l.pos(location)}, nil
+}
+
+// rowIn lowers (a, b) IN ((1, 2), …) to an OR of comparisons.
+func (l *lowerer) rowIn(x *pg.RowExpr, items []*pg.Node, not bool, location int32, sc exprScope) (plan.Expr, error) {
+	var any []plan.Expr
+	for _, item := range items {
+		row := item.GetRowExpr()
+		if row == nil {
+			return nil, l.refuse(location, "comparing a row with what is none is")
+		}
+		e, err := l.compareRows("=", x.GetArgs(), row.GetArgs(), location, sc)
+		if err != nil {
+			return nil, err
+		}
+		any = append(any, e)
+	}
+	e := plan.Expr(plan.NewCall(l.pos(location), "or", any...))
+	if not {
+		e = plan.NewCall(l.pos(location), "not", e)
+	}
+	return e, nil
+}
+
+// anyAll lowers x = ANY (ARRAY[…]) and x <> ALL (ARRAY[…]).
+func (l *lowerer) anyAll(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
+	name := names(v.GetName())[0]
+	all := v.GetKind() == pg.A_Expr_Kind_AEXPR_OP_ALL
+	array := v.GetRexpr().GetAArrayExpr()
+	if array == nil || len(array.GetElements()) == 0 || (name != "=" || all) && (name != "<>" || !all) {
+		return nil, l.refuse(v.GetLocation(), "this form of ANY and ALL is").WithHint("There are x = ANY (ARRAY[…]) and x <> ALL (ARRAY[…]).")
+	}
+	return l.inList(v.GetLexpr(), array.GetElements(), all, v.GetLocation(), sc)
+}
+
+// like lowers [NOT] LIKE and ILIKE, with or without ESCAPE.
+func (l *lowerer) like(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
+	symbol := names(v.GetName())[0]
+	args := []*pg.Node{v.GetLexpr(), v.GetRexpr()}
+	if escape := v.GetRexpr().GetFuncCall(); escape != nil {
+		if path := names(escape.GetFuncname()); path[len(path)-1] == "like_escape" {
+			args = append(args[:1], escape.GetArgs()...)
+		}
+	}
+	e, err := l.call(operators[symbol], args, l.pos(v.GetLocation()), sc)
+	if err != nil || !strings.HasPrefix(symbol, "!") {
+		return e, err
+	}
+	return plan.NewCall(l.pos(v.GetLocation()), "not", e), nil
+}
+
+// between lowers [NOT] BETWEEN [SYMMETRIC] to comparisons.
+func (l *lowerer) between(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
+	pos := l.pos(v.GetLocation())
+	bounds := v.GetRexpr().GetList().GetItems()
+	args, err := l.exprs([]*pg.Node{v.GetLexpr(), bounds[0], bounds[1]}, sc)
+	if err != nil {
+		return nil, err
+	}
+	both := func(low, high plan.Expr) (plan.Expr, error) {
+		from, err := l.operatorExpr(">=", []plan.Expr{args[0], low}, pos)
+		if err != nil {
+			return nil, err
+		}
+		to, err := l.operatorExpr("<=", []plan.Expr{args[0], high}, pos)
+		if err != nil {
+			return nil, err
+		}
+		return plan.And(from, to), nil
+	}
+	e, err := both(args[1], args[2])
+	if err != nil {
+		return nil, err
+	}
+	kind := v.GetKind()
+	if kind == pg.A_Expr_Kind_AEXPR_BETWEEN_SYM || kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM {
+		swapped, err := both(args[2], args[1])
+		if err != nil {
+			return nil, err
+		}
+		e = plan.NewCall(pos, "or", e, swapped)
+	}
+	if kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN || kind == pg.A_Expr_Kind_AEXPR_NOT_BETWEEN_SYM {
+		e = plan.NewCall(pos, "not", e)
+	}
+	return e, nil
+}

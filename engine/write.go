@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/ingest"
+	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/meta"
+)
+
+// exec runs a statement that yields no rows.
+func (e *Engine) exec(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (n int64, err error) {
+	defer recoverInto(&err, e.opts.Logger)
+	if !st.Update {
+		return 0, plan.Errorf(0, plan.CodeNotSupported, "the statement yields rows").WithHint("run it as a query")
+	}
+	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
+	defer e.queries.end(q)
+	r, err := e.newRun(ctx, s, st, params)
+	if err != nil {
+		return 0, err
+	}
+	switch node := r.node.(type) {
+	case *plan.SetVariable:
+		return 0, s.Set(node.Name, node.Value)
+	case *plan.InsertSamples:
+		n, err = r.insertSamples(ctx, node)
+	case *plan.InsertSeries:
+		n, err = r.insertSeries(ctx, node)
+	case *plan.UpdateSeries:
+		n, err = r.updateSeries(ctx, node)
+	default:
+		err = fmt.Errorf("engine: a %T is no update", node)
+	}
+	return n, ended(ctx, err)
+}
+
+// drain calls f for every batch of a plan, with the columns named anew.
+func (r *run) drain(ctx context.Context, n plan.Node, columns []string, f func(arrow.RecordBatch) error) (err error) {
+	in, err := r.rows(ctx, n, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	for {
+		batch, err := in.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		fields := make([]arrow.Field, len(columns))
+		for i, name := range columns {
+			fields[i] = arrow.Field{Name: name, Type: batch.Column(i).DataType(), Nullable: true}
+		}
+		named := array.NewRecordBatch(arrow.NewSchema(fields, nil), batch.Columns(), batch.NumRows())
+		err = f(named)
+		named.Release()
+		batch.Release()
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// insertSamples writes the rows of the input as samples, all or none of them.
+func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, error) {
+	reader := ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Zone: r.env.Zone})
+	var samples []columnar.Samples
+	held := int64(0)
+	err := r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+		more, err := reader.Read(ctx, batch)
+		if err != nil {
+			return atRow(err, n.At)
+		}
+		for i := range more {
+			held += 24 * int64(more[i].Len())
+			samples = append(samples, more[i])
+		}
+		if held > r.options.Memory {
+			return plan.Errorf(0, plan.CodeOutOfMemory, "the samples of one INSERT need more than %d bytes", r.options.Memory).
+				WithHint("write them in several statements, or as an ingest stream (DoPut)")
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if err := r.engine.opts.Store.Append(ctx, samples); err != nil {
+		return 0, err
+	}
+	return reader.Counts().Samples, nil
+}
+
+// atRow gives a mistake in a row of VALUES the position of that row.
+func atRow(err error, at []int) error {
+	var e *plan.Error
+	var row int
+	if !errors.As(err, &e) || e.Pos > 0 {
+		return err
+	}
+	if _, scanErr := fmt.Sscanf(e.Msg, "row %d:", &row); scanErr != nil || row < 1 || row > len(at) {
+		return err
+	}
+	with := *e
+	with.Pos = at[row-1]
+	return &with
+}
+
+// insertSeries creates a series for each row of the input, all or none.
+func (r *run) insertSeries(ctx context.Context, n *plan.InsertSeries) (int64, error) {
+	var made []meta.Series
+	err := r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+		for i := range int(batch.NumRows()) {
+			values := make(map[string]plan.Literal, len(n.Columns))
+			for k, name := range n.Columns {
+				l, err := literalAt(batch.Column(k), i)
+				if err != nil {
+					return err
+				}
+				values[name] = l
+			}
+			s, err := newSeries(values)
+			if err != nil {
+				return err
+			}
+			made = append(made, s)
+		}
+		return nil
+	})
+	if err != nil || len(made) == 0 {
+		return 0, err
+	}
+	if _, err := (ingestCatalog{r.engine}).CreateSeries(ctx, made); err != nil {
+		return 0, err
+	}
+	return int64(len(made)), nil
+}
+
+// updateSeries sets attributes of the series that the statement chooses.
+func (r *run) updateSeries(ctx context.Context, n *plan.UpdateSeries) (int64, error) {
+	batch := r.view.table.Batch
+	keep, count := columnar.FullBitmap(int(batch.NumRows())), int(batch.NumRows())
+	if n.Where != nil {
+		where, err := eval.Compile(n.Where, r.env)
+		if err != nil {
+			return 0, err
+		}
+		if keep, count, err = where.Select(batch); err != nil {
+			return 0, err
+		}
+	}
+	values := make([]eval.Vector, len(n.Exprs))
+	for k, e := range n.Exprs {
+		p, err := eval.Compile(e, r.env)
+		if err != nil {
+			return 0, err
+		}
+		if values[k], err = p.Vector(batch); err != nil {
+			return 0, err
+		}
+	}
+	changed := make([]meta.Series, 0, count)
+	for i := keep.Next(0, int(batch.NumRows())); i < int(batch.NumRows()); i = keep.Next(i+1, int(batch.NumRows())) {
+		s := r.view.series[i]
+		for k, name := range n.Columns {
+			if err := setAttribute(&s, name, values[k].Literal(i)); err != nil {
+				return 0, err
+			}
+		}
+		s = s.WithDefaults()
+		if err := s.Validate(); err != nil {
+			return 0, invalidSeries(err)
+		}
+		changed = append(changed, s)
+	}
+	if len(changed) == 0 {
+		return 0, nil
+	}
+	if err := r.engine.opts.Catalog.UpdateSeries(ctx, changed); err != nil {
+		return 0, catalogError(err)
+	}
+	return int64(len(changed)), nil
+}
