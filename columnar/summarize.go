@@ -36,6 +36,7 @@ func summarizeWindow(b *Block, from, to int, want QualitySet, stats Stats) Summa
 		if !want.Has(Good) {
 			return Summary{}
 		}
+		// All are good, and so have values (invariant C2).
 		s := Summary{Count: int64(to - from), Values: int64(to - from)}
 		s.fold(b.Floats[from:to], nil, b.First+int64(from), stats)
 		return s

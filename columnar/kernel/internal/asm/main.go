@@ -1,4 +1,4 @@
-// Package main generates the assembly of package kernel for amd64 with AVX2 and
+// Command asm generates the assembly of package kernel for amd64 with AVX2 and
 // FMA.
 //
 // Every function takes a number of words and works on 64 values for each, which is
