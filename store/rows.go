@@ -1,7 +1,7 @@
 package store
 
 import (
-	"math"
+	"errors"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -27,11 +27,27 @@ type rowBuilder struct {
 	edit   []uint8
 	editID nullable[int64]
 
-	slots []int // scratch: slot indexes of the rows of a block
+	textBytes int   // at most, of the texts so far
+	slots     []int // scratch: slot indexes of the rows of a block
 }
 
-// nullable is a column that may have nulls.
+// errText is the answer to a scan of texts that no batch can hold.
+var errText = errors.New("texts of more than 2 GiB in one batch")
+
+// countText adds the texts of a slice to the number of bytes.
+func (b *rowBuilder) countText(block *columnar.Block, sl *slice) {
+	if block.Texts == nil {
+		return
+	}
+	for _, v := range block.Texts[sl.from:sl.to] {
+		b.textBytes += len(v)
+	}
+}
+
+// nullable is a column that may have nulls. While all its rows are null it is
+// their number alone.
 type nullable[T any] struct {
+	room   int // rows that are expected
 	values []T
 	valid  columnar.Bitmap // nil while there is no null
 	nulls  int
@@ -39,21 +55,26 @@ type nullable[T any] struct {
 
 // extend adds n rows, valid ones, and returns their values to be filled in.
 func (c *nullable[T]) extend(n int) []T {
-	at := len(c.values)
-	if cap(c.values) < at+n {
-		grown := make([]T, at, max(at+n, 2*cap(c.values)))
-		copy(grown, c.values)
-		c.values = grown
-	}
-	c.values = c.values[:at+n]
-	if c.valid != nil {
-		if words := (at + n + 63) / 64; words > len(c.valid) {
-			c.valid = append(c.valid, make(columnar.Bitmap, words-len(c.valid))...)
+	if c.values == nil {
+		c.values = make([]T, c.nulls, max(c.nulls+n, c.room))
+		if c.nulls > 0 {
+			c.valid = columnar.NewBitmap(c.nulls)
 		}
+	}
+	at := len(c.values)
+	c.values = grown(c.values, n)
+	if c.valid != nil {
+		c.growValid()
 		c.valid.SetRange(at, at+n)
 	}
-	clear(c.values[at:])
 	return c.values[at:]
+}
+
+// growValid gives valid a bit for every value, zero if it is new.
+func (c *nullable[T]) growValid() {
+	if words := (len(c.values) + 63) / 64; words > len(c.valid) {
+		c.valid = append(c.valid, make(columnar.Bitmap, words-len(c.valid))...)
+	}
 }
 
 // null makes row i null.
@@ -67,19 +88,12 @@ func (c *nullable[T]) null(i int) {
 
 // extendNull adds n rows that are null.
 func (c *nullable[T]) extendNull(n int) {
-	at := len(c.values)
-	if c.valid == nil {
-		c.valid = columnar.FullBitmap(at)
-	}
-	c.extend(n)
-	for i := at; i < at+n; {
-		if i&63 == 0 && i+64 <= at+n {
-			c.valid[i>>6] = 0
-			i += 64
-			continue
+	if c.values != nil {
+		if c.valid == nil {
+			c.valid = columnar.FullBitmap(len(c.values))
 		}
-		c.valid.Clear(i)
-		i++
+		c.values = grown(c.values, n)
+		c.growValid()
 	}
 	c.nulls += n
 }
@@ -88,16 +102,12 @@ func newRowBuilder(sel *columnar.Selection, rows int) *rowBuilder {
 	b := &rowBuilder{columns: sel.Columns, qualities: sel.Qualities}
 	b.series = make([]int32, 0, rows)
 	b.times = make([]int64, 0, rows)
-	for _, c := range []struct {
-		wanted columnar.Columns
-		column *nullable[float64]
-	}{{columnar.ColValue, &b.value}, {columnar.ColRawValue, &b.raw}} {
-		if b.columns&c.wanted != 0 {
-			c.column.values = make([]float64, 0, rows)
-		}
-	}
+	b.value.room, b.raw.room, b.ints.room, b.ords.room, b.text.room, b.editID.room = rows, rows, rows, rows, rows, rows
 	if b.columns&columnar.ColStatus != 0 {
 		b.status = make([]uint32, 0, rows)
+	}
+	if b.columns&columnar.ColEdit != 0 {
+		b.edit = make([]uint8, 0, rows)
 	}
 	return b
 }
@@ -129,10 +139,10 @@ func (b *rowBuilder) add(sl *slice, s columnar.Series, block *columnar.Block) in
 	return n
 }
 
-// grown returns s with n more elements, which are to be filled in.
+// grown returns s with n more elements, all zero.
 func grown[T any](s []T, n int) []T {
 	if cap(s) >= len(s)+n {
-		return s[:len(s)+n]
+		return s[:len(s)+n] // never used before
 	}
 	t := make([]T, len(s)+n, max(len(s)+n, 2*cap(s)))
 	copy(t, s)
@@ -201,6 +211,9 @@ func (b *rowBuilder) addValues(sl *slice, t columnar.Type, block *columnar.Block
 		}
 	}
 	if b.columns&columnar.ColText != 0 {
+		if t == columnar.Text {
+			b.countText(block, sl)
+		}
 		addColumn(&b.text, block.Texts, t == columnar.Text, sl, b.slots, dense, n)
 		if t == columnar.Text && !usable {
 			b.nullBad(block, n, b.text.null, len(b.text.values)-n)
@@ -263,7 +276,6 @@ func (b *rowBuilder) addProperties(block *columnar.Block, n int) {
 	if b.columns&columnar.ColStatus != 0 {
 		at := len(b.status)
 		b.status = grown(b.status, n)
-		clear(b.status[at:])
 		if block.Status != nil {
 			for k, i := range b.slots {
 				b.status[at+k] = uint32(block.Status[i])
@@ -274,7 +286,6 @@ func (b *rowBuilder) addProperties(block *columnar.Block, n int) {
 	if b.columns&columnar.ColEdit != 0 {
 		at := len(b.edit)
 		b.edit = grown(b.edit, n)
-		clear(b.edit[at:])
 		if marked {
 			for k, i := range b.slots {
 				b.edit[at+k] = uint8(block.Marks[i])
@@ -359,17 +370,37 @@ func (c *nullable[T]) validity() *memory.Buffer {
 	return memory.NewBufferBytes(arrow.Uint64Traits.CastToBytes(c.valid))
 }
 
+// zeros are the values of columns of which all rows are null.
+var zeros [8 * batchRows]byte
+
+// zeroBytes returns n bytes, all zero, which must not be changed.
+func zeroBytes(n int) []byte {
+	if n <= len(zeros) {
+		return zeros[:n]
+	}
+	return make([]byte, n)
+}
+
+// finish returns a column of fixed-width values as an array.
 func finish[T any](c *nullable[T], t arrow.DataType, bytes func([]T) []byte) arrow.Array {
+	if c.values == nil {
+		return allNull(t, c.nulls, memory.NewBufferBytes(zeroBytes(8*c.nulls)))
+	}
 	return makeArray(t, len(c.values), c.nulls, c.validity(), memory.NewBufferBytes(bytes(c.values)))
 }
 
+// allNull returns an array of n nulls with the buffers given behind the validity.
+func allNull(t arrow.DataType, n int, buffers ...*memory.Buffer) arrow.Array {
+	return makeArray(t, n, n, append([]*memory.Buffer{memory.NewBufferBytes(zeroBytes((n + 7) / 8))}, buffers...)...)
+}
+
 func finishTexts(c *nullable[string], t arrow.DataType) arrow.Array {
+	if c.values == nil {
+		return allNull(t, c.nulls, memory.NewBufferBytes(zeroBytes(4*(c.nulls+1))), memory.NewBufferBytes(nil))
+	}
 	size := 0
 	for _, v := range c.values {
 		size += len(v)
-	}
-	if size > math.MaxInt32 {
-		panic("store: a batch with more than 2 GiB of text")
 	}
 	offsets := make([]int32, 1, len(c.values)+1)
 	text := make([]byte, 0, size)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -15,8 +16,9 @@ const batchRows = 1 << 16
 // blocksPerTask and bytesPerTask bound the blocks of one batch, which may have
 // few rows or large ones.
 const (
-	blocksPerTask = 1024
-	bytesPerTask  = 8 << 20
+	blocksPerTask     = 1024
+	textBlocksPerTask = 16 // each may have columnar.MaxBlockText bytes
+	bytesPerTask      = 8 << 20
 )
 
 // Samples returns the selection's samples as a stream of columnar.SampleSchema.
@@ -192,7 +194,11 @@ func (s *sampleScan) addBlock(i int32, p *piece, entry int, from, to int64, emit
 	start := g.BlockSlot(number)
 	sl := slice{series: i, piece: p, entry: entry, from: int(max(from-start, 0)), to: int(min(to-start, g.BlockLen))}
 	rows = min(rows, int64(sl.to-sl.from))
-	if len(s.slices) > 0 && (s.rows+rows > batchRows || len(s.slices) == blocksPerTask || s.bytes+bytes > bytesPerTask) {
+	blocks := blocksPerTask
+	if s.sel.Series[i].Type == columnar.Text {
+		blocks = textBlocksPerTask
+	}
+	if len(s.slices) > 0 && (s.rows+rows > batchRows || len(s.slices) >= blocks || s.bytes+bytes > bytesPerTask) {
 		if err := emit(s.cut()); err != nil {
 			return err
 		}
@@ -263,6 +269,9 @@ func (s *sampleScan) run(ctx context.Context, slices []slice, rows int) (arrow.R
 			return nil, err
 		}
 		s.view.counters.Samples.Add(int64(out.add(sl, l.series, b)))
+		if out.textBytes > math.MaxInt32 {
+			return nil, fmt.Errorf("series %d: %w", l.series.ID, errText)
+		}
 	}
 	return out.batch(s.schema), nil
 }
