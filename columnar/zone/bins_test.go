@@ -217,3 +217,47 @@ func TestWidthsPrintAsIntervals(t *testing.T) {
 		}
 	}
 }
+
+func TestShiftsThatFollowEachOtherAtOnce(t *testing.T) {
+	// At 23:00 on New Year's Eve, clocks go back to 17:00; half an hour later, they go
+	// forward to 18:00, and at 20:00, back to 19:30. No zone of the database does this.
+	z, err := parseZone("Test/Zone", `type a +00:00:00 std AAA
+type b -06:00:00 std BBB
+type c -05:30:00 std CCC
+type d -06:00:00 std DDD
+1999-12-31T23:00:00 b
+1999-12-31T23:30:00 c
+2000-01-01T01:30:00 d
+rule DDD6
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		width           Width
+		label, from, to string
+	}{
+		{days, "1999-12-31", "1999-12-31T00:00Z", "2000-01-01T06:00Z"},
+		{hours(2), "1999-12-31 22:00", "1999-12-31T22:00Z", "2000-01-01T06:00Z"}, // 22:59:59 was shown before the first shift
+		{hours(2), "2000-01-01", "2000-01-01T06:00Z", "2000-01-01T08:00Z"},
+		{hours(1), "1999-12-31 17:00", "1999-12-31T23:00Z", "1999-12-31T23:30Z"},
+		{hours(1), "1999-12-31 19:00", "2000-01-01T00:30Z", "2000-01-01T01:30Z"},
+		{hours(1), "1999-12-31 19:00", "2000-01-01T01:30Z", "2000-01-01T02:00Z"},
+	}
+	for _, tt := range tests {
+		b := bins(t, tt.width, z, 0)
+		want := Bin{From: utc(t, tt.from), To: utc(t, tt.to), Local: local(t, tt.label)}
+		c := b.Cursor()
+		c.At(utc(t, "1999-12-31T00:00Z"))
+		for at := utc(t, "1999-12-31T00:00Z"); at < want.To; at += 10 * minute {
+			if bin := c.At(at); at >= want.From && (bin != want || b.At(at) != want) {
+				t.Errorf("%v: %s is in [%s, %s) %s by cursor, in %v without", tt.width, show(at), show(bin.From), show(bin.To), show(bin.Local), b.At(at))
+			}
+		}
+	}
+	o := newOracle(z, utc(t, "1999-12-30T00:00Z"), utc(t, "2000-01-03T00:00Z"), minute)
+	o.checkPassage(t, z, 0, len(o.instants))
+	if first, last, occurrence := z.Instants(local(t, "1999-12-31 19:30")); first != utc(t, "1999-12-31T19:30Z") || last != utc(t, "2000-01-01T01:30Z") || occurrence != Repeated {
+		t.Errorf("19:30, shown three times: %s to %s, %v", show(first), show(last), occurrence)
+	}
+}
