@@ -6,15 +6,31 @@ import (
 	"fmt"
 )
 
-// appendIntDictionary appends integers as places in the ascending list of the
-// distinct ones, unless those are more than limit.
-func (e *Encoder) appendIntDictionary(dst []byte, v []int64, depth, limit int) (column []byte, needsZstd, ok bool) {
+// order says how a dictionary lists its entries.
+type order uint8
+
+const (
+	ascending order = iota // so that places can be predicted as values can
+	frequent               // the most frequent first, so that most places are small
+)
+
+// appendIntDictionary appends integers as places in the list of the distinct ones,
+// unless those are more than limit.
+func (e *Encoder) appendIntDictionary(dst []byte, v []int64, o order, depth, limit int) (column []byte, needsZstd, ok bool) {
 	lv := &e.levels[depth]
 	if depth >= maxDepth || !lv.table.fill(asUint64s(v), limit) {
 		return dst, false, false
 	}
 	lv.indexes = resize(lv.indexes, len(v))
-	sorted := lv.table.ranked(lv.indexes, func(a, b uint64) int { return cmp.Compare(int64(a), int64(b)) })
+	keys := asInt64Keys(lv.table.keys)
+	compare := func(a, b int32) int { return cmp.Compare(keys[a], keys[b]) }
+	if o == frequent {
+		counts := lv.table.counts()
+		compare = func(a, b int32) int {
+			return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(keys[a], keys[b]))
+		}
+	}
+	sorted := lv.table.ranked(lv.indexes, compare)
 	entries := resize(lv.numbers, len(sorted))
 	lv.numbers = entries
 	for i, k := range sorted {

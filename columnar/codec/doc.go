@@ -42,7 +42,7 @@
 //	planes      frame, u8 planes, section: byte 0 of every code, byte 1, …
 //	split       frame, u8 width, low bits of the codes packed at width,
 //	            part: the bits above
-//	dictionary  u entries, part: entries ascending, part: index of every value
+//	dictionary  u entries, part: entries, part: index of every value
 //	runlength   u runs, part: value of every run, part: length of every run less 1
 //
 // A frame says how codes become integers:

@@ -216,9 +216,10 @@ func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, dep
 		return dst, false, false
 	}
 	lv.indexes = resize(lv.indexes, len(values))
-	sorted := lv.table.ranked(lv.indexes, func(a, b uint64) int {
-		x, y := math.Float64frombits(a), math.Float64frombits(b)
-		return cmp.Or(cmp.Compare(x, y), cmp.Compare(a, b))
+	keys := lv.table.keys
+	sorted := lv.table.ranked(lv.indexes, func(a, b int32) int {
+		x, y := math.Float64frombits(keys[a]), math.Float64frombits(keys[b])
+		return cmp.Or(cmp.Compare(x, y), cmp.Compare(keys[a], keys[b]))
 	})
 	entries := resize(lv.floats, len(sorted))
 	lv.floats = entries

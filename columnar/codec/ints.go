@@ -99,7 +99,7 @@ func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byt
 		plan := e.prepare(v, s, depth)
 		return e.appendFramed(dst, c, &plan, depth)
 	case Dictionary:
-		if out, z, ok := e.appendIntDictionary(dst, v, depth, len(v)); ok {
+		if out, z, ok := e.appendIntDictionary(dst, v, ascending, depth, len(v)); ok {
 			return out, z
 		}
 	case RunLength:
@@ -155,6 +155,7 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 	}
 	if len(v) >= zstdMin {
 		e.tryZstd(&c, &plan, v, s, depth)
+		e.tryFront(&c, &plan, v, depth)
 	}
 	if depth < maxDepth && len(v) >= 2*dictionaryWorth {
 		// A dictionary must at least halve the range of the integers, or its
@@ -163,7 +164,7 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 		if width := uint64(s.max - s.min); width < 2*uint64(limit) {
 			limit = int(width / 2)
 		}
-		if column, z, ok := e.appendIntDictionary(lv.trial[:0], v, depth, limit); ok {
+		if column, z, ok := e.appendIntDictionary(lv.trial[:0], v, ascending, depth, limit); ok {
 			enter(column, z)
 		}
 	}

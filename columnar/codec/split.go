@@ -35,8 +35,8 @@ func (e *Encoder) appendHigh(dst []byte, high []int64, depth int) ([]byte, bool)
 	lv.trial, _ = e.appendFramed(lv.trial[:0], Packed, &plan, depth)
 	c.offer(lv.trial, false)
 	if depth < maxDepth {
-		const short = 16
-		if column, z, ok := e.appendIntDictionary(lv.trial[:0], high, depth, short); ok {
+		const short = 64
+		if column, z, ok := e.appendIntDictionary(lv.trial[:0], high, frequent, depth, short); ok {
 			lv.trial = column
 			c.offer(column, z)
 		}
@@ -70,6 +70,21 @@ func (d *Decoder) split(dst []int64, r *reader, depth int) (frame, error) {
 		dst[i] |= high << shift
 	}
 	return f, nil
+}
+
+// tryFront enters the form of ALP-RD into the contest, for real doubles that no
+// predictor foresees: the 52 bits of their mantissas packed, and before them signs
+// and exponents, of which there are few.
+func (e *Encoder) tryFront(c *contest, p *framePlan, v []int64, depth int) {
+	const mantissa = 52
+	if p.frame.predictor != none || p.frame.step > 1 || p.width <= mantissa || depth >= maxDepth {
+		return
+	}
+	lv := &e.levels[depth]
+	lv.codes = append(lv.codes[:0], asUint64s(v)...)
+	column, z := e.appendSplit(lv.trial[:0], frame{}, mantissa, depth)
+	lv.trial = column
+	c.offer(column, z)
 }
 
 // splitWidth is how many low bits of codes with these bit lengths to keep apart:

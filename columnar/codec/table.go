@@ -47,14 +47,14 @@ func (t *table) fill(values []uint64, limit int) bool {
 	return true
 }
 
-// ranked gives the distinct values in ascending order of less and, in ranks, for
-// every value its place among them.
-func (t *table) ranked(ranks []int64, compare func(a, b uint64) int) []uint64 {
+// ranked gives the distinct values in the order of compare, which gets their places
+// in keys, and, in ranks, for every value its place among them.
+func (t *table) ranked(ranks []int64, compare func(a, b int32) int) []uint64 {
 	order := make([]int32, len(t.keys))
 	for i := range order {
 		order[i] = int32(i)
 	}
-	slices.SortFunc(order, func(a, b int32) int { return compare(t.keys[a], t.keys[b]) })
+	slices.SortFunc(order, compare)
 	place := make([]int64, len(t.keys))
 	sorted := make([]uint64, len(t.keys))
 	for rank, i := range order {
@@ -65,4 +65,13 @@ func (t *table) ranked(ranks []int64, compare func(a, b uint64) int) []uint64 {
 		ranks[i] = place[k]
 	}
 	return sorted
+}
+
+// counts gives how often each of the distinct values occurs.
+func (t *table) counts() []int {
+	counts := make([]int, len(t.keys))
+	for _, k := range t.indexes {
+		counts[k]++
+	}
+	return counts
 }
