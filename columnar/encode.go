@@ -226,8 +226,27 @@ func (e *blockEncoder) appendValues(dst []byte, b *Block, c codec.Codec) ([]byte
 	case Ints:
 		return e.codec.AppendInt64s(dst, pick(&e.ints, b.Ints, e.slots, dense), c)
 	default:
-		return e.codec.AppendStrings(dst, pick(&e.texts, b.Texts, e.slots, dense), c)
+		texts := pick(&e.texts, b.Texts, e.slots, dense)
+		if err := checkTexts(texts); err != nil {
+			return dst, err
+		}
+		return e.codec.AppendStrings(dst, texts, c)
 	}
+}
+
+// checkTexts reports texts that would not be decoded for their length.
+func checkTexts(texts []string) error {
+	total := 0
+	for _, t := range texts {
+		if len(t) > MaxTextLen {
+			return fmt.Errorf("text of %d bytes, the most is %d", len(t), MaxTextLen)
+		}
+		total += len(t)
+	}
+	if total > MaxBlockText {
+		return fmt.Errorf("texts of %d bytes, the most is %d", total, MaxBlockText)
+	}
+	return nil
 }
 
 // pick returns the values at slots, in the memory of scratch, or all values.

@@ -21,8 +21,11 @@ const (
 )
 
 // MaxBlockText is the largest number of bytes that the texts of a block may have
-// together.
-const MaxBlockText = 64 << 20
+// together. A block of up to 16,384 slots has room for the longest texts.
+const MaxBlockText = 1 << 30
+
+// textLimit returns the largest number of bytes that n texts may have together.
+func textLimit(n int) int { return min(n*MaxTextLen, MaxBlockText) }
 
 // EncodedBlock is the structure of an encoded block: a view of its bytes.
 type EncodedBlock struct {
@@ -133,8 +136,8 @@ var blockDecoders = sync.Pool{New: func() any { return NewBlockDecoder() }}
 // published; pass an empty Block for one that is to be. A column that is not in
 // parts is nil.
 //
-// Memory is bounded by the grid's BlockLen, for texts also by MaxBlockText. An
-// error wraps ErrCorrupt; b is then undefined.
+// Memory is bounded by the grid's BlockLen, for texts also by MaxTextLen and
+// MaxBlockText. An error wraps ErrCorrupt; b is then undefined.
 func (d *BlockDecoder) Decode(b *Block, src []byte, s Series, number int64, parts Parts) error {
 	e, err := scanBlock(src, s.ID, number)
 	if err == nil && e.Kind != s.Type.Kind() {
@@ -261,7 +264,7 @@ func (d *BlockDecoder) values(b *Block, column []byte) (err error) {
 		}
 	default:
 		b.Texts = use(&d.spare.Texts, b.Len)
-		if err = d.codec.DecodeStrings(b.Texts[:n], column, MaxBlockText); err == nil {
+		if err = d.codec.DecodeStrings(b.Texts[:n], column, textLimit(n)); err == nil {
 			scatter(b, b.Texts, n)
 		}
 	}

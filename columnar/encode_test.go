@@ -164,6 +164,46 @@ func TestBlocksThatBreakTheContractAreRefused(t *testing.T) {
 	}
 }
 
+func TestLongTextsThatAreEncodedAreDecoded(t *testing.T) {
+	const n = 40
+	s := encodeSeries(Text, n)
+	b := Block{Len: n, Kind: Texts, Texts: make([]string, n)}
+	rng := rand.New(rand.NewSource(2))
+	for i := range b.Texts {
+		text := make([]byte, MaxTextLen)
+		_, _ = rng.Read(text)
+		b.Texts[i] = string(text)
+	}
+	src, err := AppendBlock(nil, &b, codec.Auto, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got Block
+	if err := DecodeBlock(&got, src, s, 0, AllParts); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, b) {
+		t.Error("other texts are decoded")
+	}
+	b.Texts[7] += "x"
+	if _, err := AppendBlock(nil, &b, codec.Auto, s); err == nil || !strings.Contains(err.Error(), "text of 65537 bytes") {
+		t.Errorf("a text that is too long: error is %v", err)
+	}
+}
+
+func TestABlockOfTooMuchTextIsRefused(t *testing.T) {
+	const n = MaxBlockText/MaxTextLen + 1
+	text := strings.Repeat("x", MaxTextLen)
+	b := Block{Len: n, Kind: Texts, Texts: make([]string, n)}
+	for i := range b.Texts {
+		b.Texts[i] = text
+	}
+	_, err := AppendBlock(nil, &b, codec.Auto, encodeSeries(Text, n))
+	if err == nil || !strings.Contains(err.Error(), "the most is 1073741824") {
+		t.Errorf("error is %v", err)
+	}
+}
+
 func TestABlockInAnotherPlaceIsDamaged(t *testing.T) {
 	const n = 10
 	s := encodeSeries(Double, n)

@@ -39,7 +39,7 @@
 //	0       8      0x89 "trellis"
 //	8       4      version, 1
 //	12      4      CRC32C of the 12 bytes before
-//	16      …      blocks, by series id and number; see package columnar, AppendBlock
+//	16      …      blocks, by series id and number; see columnar/encode.go
 //	…       …      indexes, by series id
 //	…       …      footer
 //	end-24  8      bytes of footer
