@@ -96,7 +96,11 @@ func TestBins(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			b := bins(t, tt.width, load(t, tt.zone), tt.shift)
 			want := Bin{From: utc(t, tt.from), To: utc(t, tt.to), Local: local(t, tt.label)}
-			for _, at := range []int64{want.From, (want.From + want.To) / 2, want.To - 1} {
+			instants := []int64{want.From, want.To - 1}
+			for i := range int64(47) {
+				instants = append(instants, want.From+(want.To-want.From)/47*i)
+			}
+			for _, at := range instants {
 				if got := b.At(at); got != want {
 					t.Errorf("at %s: [%s, %s) %s", show(at), show(got.From), show(got.To), show(got.Local))
 				}

@@ -97,6 +97,11 @@ func (o *oracle) checkBins(t *testing.T, z *Zone, b Bins, w Width) {
 			label, next = roundDown(ruling, w)
 		}
 		bin := c.At(at)
+		if changed := i > 0 && o.locals[i]-at != o.locals[i-1]-o.instants[i-1]; changed || i%8 == 0 {
+			if alone := b.At(at); alone != bin {
+				t.Fatalf("%s %v: %s is in %v by cursor, in %v without", z, w, show(at), bin, alone)
+			}
+		}
 		if bin.Local != label || !bin.Contains(at) {
 			t.Fatalf("%s %v: %s is in [%s, %s) %s, want label %s", z, w, show(at), show(bin.From), show(bin.To), show(bin.Local), show(label))
 		}
