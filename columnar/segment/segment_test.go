@@ -127,7 +127,7 @@ func randomBlock(rng *rand.Rand, s columnar.Series, number int64, sh shape) *col
 		case columnar.Floats:
 			b.Floats[i] = 20 + rng.NormFloat64()
 			if sh.wild {
-				b.Floats[i] = math.Ldexp(rng.NormFloat64(), rng.Intn(1600)-800)
+				b.Floats[i] = math.Ldexp(rng.NormFloat64(), rng.Intn(2070)-1074)
 			}
 		case columnar.Ints:
 			b.Ints[i] = rng.Int63n(100) - 50
