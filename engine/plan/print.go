@@ -33,17 +33,20 @@ type planPrinter struct {
 	opts PrintOptions
 }
 
-// indent is the width by which inputs are indented.
-const indent = 4
+// indent is the width by which inputs are indented, arrow what stands before them.
+const (
+	indent = 6
+	arrow  = "->  "
+)
 
 func (p *planPrinter) node(n Node, depth int) {
 	at := strings.Repeat(" ", depth*indent)
-	arrow := at
+	lead := at
 	if depth > 0 {
-		arrow = at[:len(at)-indent] + "->  "
+		lead = at[:len(at)-len(arrow)] + arrow
 	}
 	title, details := describe(n)
-	fmt.Fprintf(p.out, "%s%s\n", arrow, title)
+	fmt.Fprintf(p.out, "%s%s\n", lead, title)
 	for _, d := range details {
 		fmt.Fprintf(p.out, "%s  %s\n", at, d)
 	}

@@ -52,7 +52,7 @@ func (l *lowerer) expr(n *pg.Node, sc exprScope) (plan.Expr, error) {
 	case *pg.Node_SqlvalueFunction:
 		return l.valueFunction(v.SqlvalueFunction)
 	case *pg.Node_SubLink:
-		return l.subLink(v.SubLink)
+		return l.subLink(v.SubLink, sc)
 	case *pg.Node_CollateClause:
 		return l.collate(v.CollateClause, sc)
 	case *pg.Node_RowExpr:

@@ -22,6 +22,8 @@ type table struct {
 	first int       // the index of its first column in the from's node
 	width int       // the number of its columns, implicit ones included
 
+	attributes bool // it is the table series, whose first column is unique
+
 	number int // in the statement, for lowerer.wanted
 	// samples says that implicit columns can be had from the table; carried are
 	// those that it has, as indexes from first on.
@@ -123,6 +125,7 @@ func (l *lowerer) rangeVar(v *pg.RangeVar) (*from, error) {
 	for _, c := range found.Cols {
 		scan.Columns = append(scan.Columns, plan.ScanColumn{Name: c.Name, T: c.Type})
 	}
+	t.attributes = found == plan.Series
 	if found == plan.Samples {
 		t.samples, t.carried = true, map[string]int{"series": 0, "time": 1}
 		for _, name := range l.wanted[t.number] {

@@ -1,0 +1,196 @@
+package sql
+
+import (
+	"slices"
+	"strings"
+
+	pg "github.com/pganalyze/pg_query_go/v6"
+
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// writable are the columns of samples and series that INSERT takes, those that it
+// needs first.
+var writable = map[*plan.Table]struct {
+	columns []string
+	needed  int
+}{
+	plan.Samples: {[]string{"series", "time", "value", "int_value", "text", "quality", "status"}, 2},
+	plan.Series: {[]string{
+		"series", "type", "sample_t", "block_n", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description",
+	}, 1},
+}
+
+// changeable are the columns of series that UPDATE takes; the others are fixed when a
+// series is made.
+var changeable = []string{"series", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description"}
+
+// insert lowers INSERT.
+func (l *lowerer) insert(s *pg.InsertStmt) (plan.Node, error) {
+	pos := l.pos(s.GetRelation().GetLocation())
+	switch {
+	case s.GetOnConflictClause() != nil:
+		return nil, l.refuse(s.GetOnConflictClause().GetLocation(), "ON CONFLICT is").WithHint("Of two samples in one slot the last write wins anyway.")
+	case len(s.GetReturningList()) > 0:
+		return nil, l.refuse(location(s.GetReturningList()[0]), "RETURNING is")
+	case s.GetOverride() != pg.OverridingKind_OVERRIDING_NOT_SET:
+		return nil, l.refuse(s.GetRelation().GetLocation(), "OVERRIDING is")
+	case s.GetRelation().GetAlias() != nil:
+		return nil, l.refuse(s.GetRelation().GetLocation(), "an alias in INSERT is")
+	case s.GetSelectStmt() == nil:
+		return nil, l.refuse(s.GetRelation().GetLocation(), "DEFAULT VALUES is")
+	}
+	table, err := l.findTable(s.GetRelation())
+	if err != nil {
+		return nil, err
+	}
+	allowed, ok := writable[table]
+	if !ok {
+		return nil, plan.Errorf(pos, plan.CodePrivilege, "cannot insert into %s", table.Name).WithHint("INSERT writes samples and series.")
+	}
+	if err := l.with(s.GetWithClause()); err != nil {
+		return nil, err
+	}
+	q, err := l.query(s.GetSelectStmt().GetSelectStmt(), nil)
+	if err != nil {
+		return nil, err
+	}
+	columns, err := l.insertColumns(s, table, allowed.columns, q.width)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range allowed.columns[:allowed.needed] {
+		if !slices.Contains(columns, name) {
+			return nil, plan.Errorf(pos, plan.CodeNotNull, "column %q of %s has no value", name, table.Name).
+				WithHint("INSERT INTO %s needs %s.", table.Name, strings.Join(allowed.columns[:allowed.needed], " and "))
+		}
+	}
+	types := make([]plan.Type, len(columns))
+	for i, name := range columns {
+		types[i] = table.Cols[table.Column(name)].Type
+	}
+	input, err := l.coerceRows(q.node, types, func(e plan.Expr, to plan.Type, c int) (plan.Expr, error) { return l.assign(e, to, columns[c]) })
+	if err != nil {
+		return nil, err
+	}
+	if table == plan.Series {
+		return &plan.InsertSeries{Input: input, Columns: columns}, nil
+	}
+	node := &plan.InsertSamples{Input: input, Columns: columns}
+	for _, list := range s.GetSelectStmt().GetSelectStmt().GetValuesLists() {
+		node.At = append(node.At, l.pos(location(list)))
+	}
+	return node, nil
+}
+
+// insertColumns returns the columns that an INSERT writes: those listed, else the
+// table's first ones.
+func (l *lowerer) insertColumns(s *pg.InsertStmt, table *plan.Table, allowed []string, width int) ([]string, error) {
+	pos := l.pos(selectLocation(s.GetSelectStmt().GetSelectStmt()))
+	if len(s.GetCols()) == 0 {
+		if width > len(allowed) {
+			return nil, plan.Errorf(pos, plan.CodeSyntax, "INSERT has more expressions than target columns").WithHint("List the columns: INSERT INTO %s (%s, …).", table.Name, allowed[0])
+		}
+		return allowed[:width], nil
+	}
+	var columns []string
+	for _, n := range s.GetCols() {
+		r := n.GetResTarget()
+		name := r.GetName()
+		at := l.pos(r.GetLocation())
+		switch {
+		case len(r.GetIndirection()) > 0:
+			return nil, l.refuse(r.GetLocation(), "a subscript is")
+		case table.Column(name) < 0:
+			return nil, unknownOf(table, name, allowed, at)
+		case !slices.Contains(allowed, name):
+			return nil, plan.Errorf(at, plan.CodePrivilege, "column %q of %s cannot be written", name, table.Name).WithHint("INSERT takes %s.", strings.Join(allowed, ", "))
+		case slices.Contains(columns, name):
+			return nil, plan.Errorf(at, plan.CodeDuplicateColumn, "column %q specified more than once", name)
+		}
+		columns = append(columns, name)
+	}
+	switch {
+	case width > len(columns):
+		return nil, plan.Errorf(pos, plan.CodeSyntax, "INSERT has more expressions than target columns")
+	case width < len(columns):
+		return nil, plan.Errorf(l.pos(s.GetCols()[width].GetResTarget().GetLocation()), plan.CodeSyntax, "INSERT has more target columns than expressions")
+	}
+	return columns, nil
+}
+
+// unknownOf is the error for a column that a table does not have.
+func unknownOf(table *plan.Table, name string, allowed []string, pos int) error {
+	err := plan.Errorf(pos, plan.CodeUndefColumn, "column %q of relation %q does not exist", name, table.Name)
+	if near := plan.Nearest(name, allowed); near != "" {
+		return err.WithHint("Did you mean %s?", near)
+	}
+	return err.WithHint("The columns are %s.", strings.Join(allowed, ", "))
+}
+
+// assign gives an expression the type of the column that it is stored in.
+func (l *lowerer) assign(e plan.Expr, to plan.Type, column string) (plan.Expr, error) {
+	if !plan.CanCastOnAssignment(e.Type(), to) {
+		return nil, plan.Errorf(e.Pos(), plan.CodeTypeMismatch, "column %q is of type %s but expression is of type %s", column, to, e.Type()).
+			WithHint("Cast the expression.")
+	}
+	return l.cast(e, to, -1, e.Pos())
+}
+
+// update lowers UPDATE series.
+func (l *lowerer) update(s *pg.UpdateStmt) (plan.Node, error) {
+	switch {
+	case len(s.GetFromClause()) > 0:
+		return nil, l.refuse(location(s.GetFromClause()[0]), "FROM in UPDATE is")
+	case len(s.GetReturningList()) > 0:
+		return nil, l.refuse(location(s.GetReturningList()[0]), "RETURNING is")
+	case s.GetWithClause() != nil:
+		return nil, l.refuse(s.GetWithClause().GetLocation(), "WITH in UPDATE is")
+	}
+	table, err := l.findTable(s.GetRelation())
+	if err != nil {
+		return nil, err
+	}
+	if table == plan.Samples {
+		return nil, l.refuse(s.GetRelation().GetLocation(), "UPDATE samples is").WithHint("INSERT INTO samples writes over the sample in the same slot.")
+	}
+	if table != plan.Series {
+		return nil, plan.Errorf(l.pos(s.GetRelation().GetLocation()), plan.CodePrivilege, "cannot update %s", table.Name).WithHint("UPDATE changes series.")
+	}
+	f, err := l.rangeVar(s.GetRelation())
+	if err != nil {
+		return nil, err
+	}
+	sc := exprScope{from: f, clause: "UPDATE"}
+	u := &plan.UpdateSeries{}
+	for _, n := range s.GetTargetList() {
+		r := n.GetResTarget()
+		name, at := r.GetName(), l.pos(r.GetLocation())
+		switch {
+		case len(r.GetIndirection()) > 0 || r.GetVal().GetMultiAssignRef() != nil:
+			return nil, l.refuse(r.GetLocation(), "this form of SET is").WithHint("Write SET column = value, other = value.")
+		case table.Column(name) < 0:
+			return nil, unknownOf(table, name, changeable, at)
+		case !slices.Contains(changeable, name):
+			return nil, plan.Errorf(at, plan.CodePrivilege, "column %q of series cannot be changed", name).
+				WithHint("A series' type, sample_t and block_n are fixed when it is made; make another series.")
+		case slices.Contains(u.Columns, name):
+			return nil, plan.Errorf(at, plan.CodeDuplicateColumn, "column %q specified more than once", name)
+		}
+		e, err := l.expr(r.GetVal(), sc)
+		if err != nil {
+			return nil, err
+		}
+		if e, err = l.assign(e, table.Cols[table.Column(name)].Type, name); err != nil {
+			return nil, err
+		}
+		u.Columns = append(u.Columns, name)
+		u.Exprs = append(u.Exprs, e)
+	}
+	if s.GetWhereClause() != nil {
+		if u.Where, err = l.condition(s.GetWhereClause(), exprScope{from: f, clause: "WHERE"}, "WHERE"); err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
+}
