@@ -33,7 +33,7 @@ type planPrinter struct {
 	opts PrintOptions
 }
 
-// indent is the width by which inputs are indented, arrow what stands before them.
+// indent is the width by which inputs are indented, branch what stands before them.
 const (
 	indent = 6
 	arrow  = "->  "
@@ -43,7 +43,7 @@ func (p *planPrinter) node(n Node, depth int) {
 	at := strings.Repeat(" ", depth*indent)
 	lead := at
 	if depth > 0 {
-		lead = at[:len(at)-len(arrow)] + arrow
+		lead = at[:len(at)-len(branch)] + branch
 	}
 	title, details := describe(n)
 	fmt.Fprintf(p.out, "%s%s\n", lead, title)
