@@ -36,7 +36,7 @@ type planPrinter struct {
 // indent is the width by which inputs are indented, branch what stands before them.
 const (
 	indent = 6
-	arrow  = "->  "
+	branch = "->  "
 )
 
 func (p *planPrinter) node(n Node, depth int) {
