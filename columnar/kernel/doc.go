@@ -27,5 +27,6 @@
 //
 // # Machines
 //
-// On amd64 with AVX2 and FMA the loops are assembly that internal/asm generates; elsewhere, and with the build tag purego, they are Go.
+// On amd64 with AVX2 and FMA the loops are assembly that internal/asm generates;
+// elsewhere, and with the build tag purego, they are Go.
 package kernel
