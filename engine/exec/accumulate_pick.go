@@ -18,15 +18,14 @@ func newExtreme(sign int) func(*plan.Aggregation) accumulator {
 }
 
 // newPick returns first, last, min_by or max_by: the first argument at the least
-// (sign -1) or greatest (sign 1) second one. The first argument of first and last
-// must not be NULL; that of min_by may be, as in all systems that have it.
-func newPick(sign int, notNull bool) func(*plan.Aggregation) accumulator {
+// (sign -1) or greatest (sign 1) second one.
+func newPick(sign int) func(*plan.Aggregation) accumulator {
 	return func(a *plan.Aggregation) accumulator {
 		by := plan.Timestamptz
 		if len(a.Func.Args) > 1 {
 			by = a.Func.Args[1]
 		}
-		return &picks{sign: sign, byArg: 1, by: column{t: by}, payload: column{t: a.Func.Args[0]}, notNull: notNull}
+		return &picks{sign: sign, byArg: 1, by: column{t: by}, payload: column{t: a.Func.Args[0]}}
 	}
 }
 
@@ -35,7 +34,6 @@ func newPick(sign int, notNull bool) func(*plan.Aggregation) accumulator {
 type picks struct {
 	sign    int
 	byArg   int // argument by which a row is chosen
-	notNull bool
 	by      column
 	payload column
 	some    []bool
@@ -80,6 +78,9 @@ func (p *picks) size() int64 { return p.by.size() + p.payload.size() + int64(cap
 // time, the least or greatest value and its time.
 func (p *picks) summarize(group int32, row *summaryInput) {
 	s := row.values()
+	if row.subject == ofTime {
+		s = &row.Summary
+	}
 	if s.Values == 0 {
 		return
 	}

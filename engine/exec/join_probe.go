@@ -1,0 +1,167 @@
+package exec
+
+import (
+	"context"
+	"slices"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// pairing is the pairs of rows that a join has found: rows of a left batch and of
+// the right input.
+type pairing struct{ left, right []int32 }
+
+// probe finds the pairs of a left batch and makes output of them.
+func (j *hashJoin) probe(ctx context.Context, b arrow.RecordBatch) error {
+	keys, err := vectors(j.leftKeys, b)
+	if err != nil {
+		return err
+	}
+	n := int(b.NumRows())
+	found := columnar.NewBitmap(n) // left rows with a partner
+	var pairs pairing
+	for i := range n {
+		from := len(pairs.right)
+		if group := int32(-1); !anyNull(keys, i) && len(j.first) > 0 {
+			group = j.table.lookup(keys, i)
+			if group >= 0 {
+				for row := j.first[group]; row >= 0; row = j.next[row] {
+					pairs.left = append(pairs.left, int32(i))
+					pairs.right = append(pairs.right, row)
+				}
+			}
+		}
+		slices.Reverse(pairs.right[from:])
+		if len(pairs.left) >= batchRows {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := j.emit(b, &pairs, found); err != nil {
+				return err
+			}
+		}
+	}
+	if err := j.emit(b, &pairs, found); err != nil {
+		return err
+	}
+	return j.emitLeft(b, found)
+}
+
+// emit makes output of the pairs for which the condition holds, and forgets them.
+func (j *hashJoin) emit(b arrow.RecordBatch, pairs *pairing, found columnar.Bitmap) error {
+	if len(pairs.left) == 0 {
+		return nil
+	}
+	defer func() { pairs.left, pairs.right = pairs.left[:0], pairs.right[:0] }()
+	joined, err := j.rows(b, pairs.left, pairs.right)
+	if err != nil {
+		return err
+	}
+	keep, n := columnar.FullBitmap(len(pairs.left)), len(pairs.left)
+	if j.where != nil {
+		if keep, n, err = j.where.Select(joined); err != nil {
+			joined.Release()
+			return err
+		}
+	}
+	for i := keep.Next(0, len(pairs.left)); i < len(pairs.left); i = keep.Next(i+1, len(pairs.left)) {
+		found.Set(int(pairs.left[i]))
+		j.matched.Set(int(pairs.right[i]))
+	}
+	defer joined.Release()
+	if n == 0 || j.node.Kind == plan.Semi || j.node.Kind == plan.Anti {
+		return nil
+	}
+	out, err := eval.Compact(joined, append(slices.Clone(j.leftTypes), j.rightTypes...), keep, n)
+	if err != nil {
+		return err
+	}
+	j.pending = append(j.pending, out)
+	return nil
+}
+
+// emitLeft makes output of the left rows that appear for having, or not having, a
+// partner.
+func (j *hashJoin) emitLeft(b arrow.RecordBatch, found columnar.Bitmap) error {
+	want := false // rows with a partner
+	switch j.node.Kind {
+	case plan.Left, plan.Full, plan.Anti:
+	case plan.Semi:
+		want = true
+	default:
+		return nil
+	}
+	var left, right []int32
+	for i := range int(b.NumRows()) {
+		if found.Has(i) == want {
+			left, right = append(left, int32(i)), append(right, -1)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	var out arrow.RecordBatch
+	var err error
+	if j.node.Kind == plan.Semi || j.node.Kind == plan.Anti {
+		out, err = eval.Take(b, j.leftTypes, left)
+	} else {
+		out, err = j.rows(b, left, right)
+	}
+	if err == nil {
+		j.pending = append(j.pending, out)
+	}
+	return err
+}
+
+// rest makes output of the right rows without a partner.
+func (j *hashJoin) rest() error {
+	if j.node.Kind != plan.Right && j.node.Kind != plan.Full {
+		return nil
+	}
+	var right []int32
+	for i := range len(j.next) {
+		if !j.matched.Has(i) {
+			right = append(right, int32(i))
+		}
+	}
+	for from := 0; from < len(right); from += batchRows {
+		part := right[from:min(from+batchRows, len(right))]
+		cols := make([]arrow.Array, 0, len(j.leftTypes)+len(j.rightTypes))
+		for _, t := range j.leftTypes {
+			v := eval.FromLiteral(plan.Literal{T: t}, len(part))
+			cols = append(cols, v.Array())
+		}
+		j.pending = append(j.pending, newBatch(j.both, j.appendRight(cols, part), len(part)))
+	}
+	return nil
+}
+
+// rows returns the columns of rows of a left batch followed by those of rows of the
+// right input, -1 standing for NULLs.
+func (j *hashJoin) rows(b arrow.RecordBatch, left, right []int32) (arrow.RecordBatch, error) {
+	taken, err := eval.Take(b, j.leftTypes, left)
+	if err != nil {
+		return nil, err
+	}
+	defer taken.Release()
+	cols := make([]arrow.Array, 0, len(j.leftTypes)+len(j.rightTypes))
+	for _, c := range taken.Columns() {
+		c.Retain()
+		cols = append(cols, c)
+	}
+	return newBatch(j.both, j.appendRight(cols, right), len(left)), nil
+}
+
+// appendRight appends the columns of rows of the right input.
+func (j *hashJoin) appendRight(cols []arrow.Array, rows []int32) []arrow.Array {
+	for i := range j.columns {
+		c := j.columns[i].at(rows)
+		v := c.vector()
+		cols = append(cols, v.Array())
+	}
+	return cols
+}
