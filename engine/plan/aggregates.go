@@ -135,5 +135,11 @@ func MustAggregate(name string, args ...Type) *AggregateFunc {
 	panic("plan: no aggregate function " + signatureOf(name, args, false))
 }
 
+// IsOrderedSet reports whether there is an aggregate function of that name that is
+// written with WITHIN GROUP (ORDER BY …).
+func IsOrderedSet(name string) bool {
+	return len(aggregates[name]) > 0 && aggregates[name][0].WithinGroup
+}
+
 // IsAggregate reports whether there is an aggregate function of that name.
 func IsAggregate(name string) bool { return len(aggregates[name]) > 0 }

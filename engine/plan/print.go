@@ -102,10 +102,10 @@ func describe(n Node) (title string, lines []string) {
 	case *Scan:
 		title = describeScan(n, &d)
 	case *Values:
-		title = fmt.Sprintf("Values (%d rows)", len(n.Rows))
-		if len(n.Rows) == 1 {
-			title = "Result"
-			d.add("Output", exprList(n.Rows[0], nil))
+		title = "Values (" + counted(len(n.Rows), "row") + ")"
+		const shown = 3
+		for i, row := range n.Rows[:min(len(n.Rows), shown)] {
+			d.add(fmt.Sprintf("Row %d", i+1), exprList(row, nil))
 		}
 	case *Generate:
 		title = "Generate " + quoteIdent(n.Col.Name)
@@ -227,6 +227,14 @@ func projection(n *Project, in []Field) string {
 		}
 	}
 	return strings.Join(list, ", ")
+}
+
+// counted prints a number of things.
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }
 
 func exprList(list []Expr, fields []Field) string {

@@ -215,6 +215,10 @@ func describeCall(name string, args []Type) string {
 	return signatureOf(name, args, false)
 }
 
+// Overloads returns the overloads of a scalar function or operator; none where there
+// is no such function.
+func Overloads(name string) []*Func { return slices.Clone(funcs[name]) }
+
 // Functions returns every overload of the scalar functions and operators, in order
 // of name.
 func Functions() []*Func {
@@ -252,7 +256,7 @@ func functionNames() []string {
 // Nearest returns the name that differs from the given one by least, when that is
 // little enough for it to be meant; empty for none. Of several the first.
 func Nearest(name string, names []string) string {
-	best, limit := "", 1+len(name)/4
+	best, limit := "", (len(name)+1)/3
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d <= limit {
 			best, limit = n, d-1

@@ -21,6 +21,9 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 	if err != nil {
 		return nil, err
 	}
+	if err := checkWithinGroup(name, v.GetAggWithinGroup(), pos); err != nil {
+		return nil, err
+	}
 	if v.GetAggStar() && name != "count" {
 		return nil, plan.Errorf(pos, plan.CodeUndefFunction, "%s(*) does not exist", name).WithHint("Name what to aggregate: %s(value).", name)
 	}
@@ -39,13 +42,6 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 	if a.Func, err = plan.ResolveAggregate(name, typesOf(args), pos); err != nil {
 		return nil, err
 	}
-	if a.Func.WithinGroup != v.GetAggWithinGroup() {
-		if a.Func.WithinGroup {
-			return nil, plan.Errorf(pos, plan.CodeUndefFunction, "WITHIN GROUP is required for ordered-set aggregate %s", name).
-				WithHint("Write %s(…) WITHIN GROUP (ORDER BY value).", name)
-		}
-		return nil, plan.Errorf(pos, plan.CodeUndefFunction, "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", name)
-	}
 	if a.Args, err = l.coerceAll(args, func(i int) plan.Type { return a.Func.Args[i] }, false); err != nil {
 		return nil, err
 	}
@@ -62,6 +58,19 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 		}
 	}
 	return a, l.addImplicit(a, sc)
+}
+
+// checkWithinGroup refuses WITHIN GROUP where it does not belong, and its absence
+// where it does.
+func checkWithinGroup(name string, written bool, pos int) error {
+	switch ordered := plan.IsOrderedSet(name); {
+	case ordered && !written:
+		return plan.Errorf(pos, plan.CodeUndefFunction, "WITHIN GROUP is required for ordered-set aggregate %s", name).
+			WithHint("Write %s(…) WITHIN GROUP (ORDER BY value).", name)
+	case written && !ordered:
+		return plan.Errorf(pos, plan.CodeUndefFunction, "%s is not an ordered-set aggregate, so it cannot have WITHIN GROUP", name)
+	}
+	return nil
 }
 
 // positional lowers arguments none of which may be named.

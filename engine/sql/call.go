@@ -160,8 +160,8 @@ func (l *lowerer) placeNamed(name string, args []plan.Expr, byName map[string]pl
 // arguments by place and all others by name; nil for none.
 func parameterNames(name string, placed int, byName map[string]plan.Expr) []string {
 	var best []string
-	for _, f := range plan.Functions() {
-		if f.Name != name || len(f.Names) < placed || best != nil && len(best) <= len(f.Names) {
+	for _, f := range plan.Overloads(name) {
+		if len(f.Names) < placed || best != nil && len(best) <= len(f.Names) {
 			continue
 		}
 		found := 0

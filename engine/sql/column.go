@@ -38,7 +38,7 @@ func lookup(f *from, path []string, pos int) (plan.Expr, error) {
 	scopes := f.star
 	if len(path) > 1 {
 		t := f.table(path[len(path)-2])
-		if t == nil {
+		if t == nil || !t.inSchema(path[:len(path)-2]) {
 			return nil, nil
 		}
 		scopes = t.cols
@@ -60,6 +60,18 @@ func lookup(f *from, path []string, pos int) (plan.Expr, error) {
 		return &placed, nil
 	}
 	return found, nil
+}
+
+// inSchema reports whether a column's path may begin with these names: none, or the
+// catalog and schema of a table that has no other alias.
+func (t *table) inSchema(path []string) bool {
+	switch len(path) {
+	case 0:
+		return true
+	case 1:
+		return t.schema != "" && path[0] == t.schema
+	}
+	return len(path) == 2 && t.schema != "" && path[0] == "trellis" && path[1] == t.schema
 }
 
 // table returns the table of an alias; nil where there is none.

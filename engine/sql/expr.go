@@ -59,6 +59,8 @@ func (l *lowerer) expr(n *pg.Node, sc exprScope) (plan.Expr, error) {
 		return nil, l.refuse(v.RowExpr.GetLocation(), "a row as a value is").WithHint("Rows can be compared with = and IN.")
 	case *pg.Node_AArrayExpr:
 		return nil, l.refuse(v.AArrayExpr.GetLocation(), "an array as a value is").WithHint("Use x = ANY (ARRAY[…]) or x IN (…).")
+	case *pg.Node_AIndirection:
+		return nil, l.refuse(location(n), "a subscript is").WithHint("Members of JSON are labels->>'site' and states->0.")
 	case *pg.Node_SetToDefault:
 		return nil, l.refuse(v.SetToDefault.GetLocation(), "DEFAULT is").WithHint("Leave the column out.")
 	case *pg.Node_NamedArgExpr:
@@ -195,7 +197,7 @@ var valueFunctions = map[pg.SQLValueFunctionOp]string{
 func (l *lowerer) valueFunction(v *pg.SQLValueFunction) (plan.Expr, error) {
 	name, ok := valueFunctions[v.GetOp()]
 	if !ok {
-		return nil, l.refuse(v.GetLocation(), "this form of %s is", columnName(&pg.Node{Node: &pg.Node_SqlvalueFunction{SqlvalueFunction: v}}))
+		return nil, l.refuse(v.GetLocation(), "%s is", columnName(&pg.Node{Node: &pg.Node_SqlvalueFunction{SqlvalueFunction: v}}))
 	}
 	return plan.NewCall(l.pos(v.GetLocation()), name), nil
 }

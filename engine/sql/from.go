@@ -17,10 +17,11 @@ type from struct {
 
 // table is one table reference of a FROM.
 type table struct {
-	alias string
-	cols  []visible // what alias.* stands for
-	first int       // the index of its first column in the from's node
-	width int       // the number of its columns, implicit ones included
+	alias  string
+	schema string    // of a table that goes by its own name
+	cols   []visible // what alias.* stands for
+	first  int       // the index of its first column in the from's node
+	width  int       // the number of its columns, implicit ones included
 
 	attributes bool // it is the table series, whose first column is unique
 
@@ -125,6 +126,9 @@ func (l *lowerer) rangeVar(v *pg.RangeVar) (*from, error) {
 	for _, c := range found.Cols {
 		scan.Columns = append(scan.Columns, plan.ScanColumn{Name: c.Name, T: c.Type})
 	}
+	if v.GetAlias() == nil {
+		t.schema = found.Schema
+	}
 	t.attributes = found == plan.Series
 	if found == plan.Samples {
 		t.samples, t.carried = true, map[string]int{"series": 0, "time": 1}
@@ -199,6 +203,9 @@ func (l *lowerer) single(t *table, n plan.Node, cols []plan.Field, alias *pg.Ali
 // rangeSubselect lowers a subquery in FROM.
 func (l *lowerer) rangeSubselect(v *pg.RangeSubselect) (*from, error) {
 	s := v.GetSubquery().GetSelectStmt()
+	if v.GetLateral() {
+		return nil, l.refuse(selectLocation(s), "LATERAL is").WithHint("A subquery in FROM stands by itself; join it with ON.")
+	}
 	t, err := l.newTable(v.GetAlias().GetAliasname(), selectLocation(s))
 	if err != nil {
 		return nil, err

@@ -10,6 +10,8 @@ import (
 func (l *lowerer) rangeFunction(v *pg.RangeFunction) (*from, error) {
 	at := location(&pg.Node{Node: &pg.Node_RangeFunction{RangeFunction: v}})
 	switch {
+	case v.GetLateral():
+		return nil, l.refuse(at, "LATERAL is")
 	case v.GetOrdinality():
 		return nil, l.refuse(at, "WITH ORDINALITY is")
 	case v.GetIsRowsfrom():

@@ -214,7 +214,10 @@ func (l *lowerer) group(sel *selection) (plan.Node, error) {
 		f := plan.Field{Name: "key" + itoa(len(agg.Cols)+1), Type: k.Type()}
 		if c, ok := k.(*plan.Column); ok {
 			f = fields[c.Index]
-		} else if i := slices.IndexFunc(sel.targets, func(t target) bool { return plan.Equal(t.expr, k) }); i >= 0 {
+		} else if c, ok := k.(*plan.Call); ok {
+			f.Name = c.Func.Name
+		}
+		if i := slices.IndexFunc(sel.targets, func(t target) bool { return plan.Equal(t.expr, k) }); i >= 0 {
 			f.Name = sel.targets[i].name
 		}
 		agg.Cols = append(agg.Cols, f)

@@ -285,6 +285,9 @@ func (l *lowerer) output(sel *selection, in plan.Node, s *pg.SelectStmt, carry [
 	}
 	q.node = p
 	if !distinct && len(keys) == 0 && s.GetLimitCount() == nil && s.GetLimitOffset() == nil {
+		if _, ok := in.(*plan.Values); ok && len(sel.from.tables) == 0 { // one row of no table
+			q.node = &plan.Values{Rows: [][]plan.Expr{p.Exprs}, Cols: p.Cols}
+		}
 		return q, nil // its literals may still become what is wanted of them
 	}
 	var err error
