@@ -6,9 +6,10 @@ import "errors"
 // structure is wrong. What wraps it names the segment and the block.
 var ErrCorrupt = errors.New("corrupt data")
 
-// MaxMagnitude is the largest size of a value: 2^1000. Larger ones, which no
-// sensor has, are refused like infinities, so that no exact sum can overflow.
-const MaxMagnitude = 0x1p1000
+// MaxMagnitude is the largest size of a value: 2^500. Larger ones, which no
+// sensor has, are refused like infinities, so that no exact sum, of
+// values or of their squares, can overflow.
+const MaxMagnitude = 0x1p500
 
 // MaxTextLen is the greatest length of a text value, in bytes.
 const MaxTextLen = 1 << 16

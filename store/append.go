@@ -105,7 +105,7 @@ func check(s *columnar.Samples) error {
 	}
 	for i, v := range s.Floats {
 		if !storable(v) && (s.Void == nil || !s.Void.Has(i)) {
-			return fail(i, "value %v is not a number of at most 2^1000 in size", v)
+			return fail(i, "value %v is not a number of at most 2^500 in size", v)
 		}
 	}
 	if s.Void == nil {

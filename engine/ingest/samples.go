@@ -118,7 +118,7 @@ func (c *columns) floats(t *target, s *columnar.Samples, rows []int32, from sour
 			empty(s, i)
 		case math.Abs(x) > columnar.MaxMagnitude:
 			return rowError(r, plan.CodeOutOfRange, "series %q: value %g cannot be stored", t.meta.Name, x).
-				WithHint("values are finite and at most 2^1000 in size (and in the range of float32 for a float series); mark what is not a measurement as bad")
+				WithHint("values are finite and at most 2^500 in size (and in the range of float32 for a float series); mark what is not a measurement as bad")
 		default:
 			s.Floats[i] = x
 		}
