@@ -254,7 +254,7 @@ func TestAStreamThatIsClosedEarlyOrCancelledEnds(t *testing.T) {
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
-	d.append(t, ramp(s, 0, 500_000))
+	d.append(t, ramp(s, 0, 200_000))
 	d.flush(t)
 	for range 5 {
 		stream, err := d.Samples(context.Background(), all(s))

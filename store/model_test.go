@@ -325,7 +325,7 @@ func seed(t testing.TB) uint64 {
 }
 
 func TestAStoreAnswersAsAMapDoesWhateverIsWrittenFlushedAndReopened(t *testing.T) {
-	for run := range 8 {
+	for run := range 5 {
 		t.Run(strconv.Itoa(run), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed(t), uint64(run)))
 			d := newDatabase(t)
@@ -333,7 +333,7 @@ func TestAStoreAnswersAsAMapDoesWhateverIsWrittenFlushedAndReopened(t *testing.T
 			d.options.CacheBytes = int64(1 + r.IntN(1<<16))
 			d.open(t)
 			m := newModel(t, d)
-			for range 150 {
+			for range 110 {
 				switch n := r.IntN(20); {
 				case n < 11:
 					d.append(t, m.batch(r)...)

@@ -54,9 +54,8 @@ type summaryRows struct {
 	stats   columnar.Stats
 	tasks   *pipeline[[]columnar.SummaryRow]
 	builder *columnar.SummaryBuilder
-	last    columnar.SummaryRow // of the task before, to be joined
-	pending bool                // last is set
-	ended   bool
+	last    columnar.SummaryRow   // of the task before, to be joined
+	pending bool                  // last is set
 	rows    []columnar.SummaryRow // of the present task, not yet in a batch
 }
 
