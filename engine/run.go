@@ -129,20 +129,19 @@ var (
 // Schema returns the schema of the rows.
 func (w *watched) Schema() *arrow.Schema { return w.in.Schema() }
 
-// Next returns the next batch; it ends when either context does.
+// Next returns the next batch. The end of ctx ends the statement.
 func (w *watched) Next(ctx context.Context) (batch arrow.RecordBatch, err error) {
 	defer recoverInto(&err, w.engine.opts.Logger)
 	if w.closed {
 		return nil, io.EOF
 	}
-	both, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })
-	defer cancel(nil)
+	// The operators keep the context of their first call, so it is the statement's.
+	stop := context.AfterFunc(ctx, func() { w.query.cancel(context.Cause(ctx)) })
 	defer stop()
-	batch, err = w.in.Next(both)
+	batch, err = w.in.Next(w.ctx)
 	if err != nil {
 		if !errors.Is(err, io.EOF) {
-			err = ended(both, err)
+			err = ended(w.ctx, err)
 		}
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (c *Catalog) CreateSeries(ctx context.Context, series []meta.Series) ([]met
 		return insert(ctx, tx, created, generation)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("create series: %w", err)
+		return nil, err
 	}
 	return created, nil
 }

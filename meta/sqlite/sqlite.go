@@ -169,6 +169,8 @@ func (c *Catalog) transact(ctx context.Context, db *sql.DB, options *sql.TxOptio
 	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		// A transaction that was rolled back under a statement says only that it is over.
 		return fmt.Errorf("catalog %s: %w: %w", c.path, ctx.Err(), err)
+	case errors.Is(err, meta.ErrNotFound), errors.Is(err, meta.ErrExists), errors.Is(err, meta.ErrConflict), errors.Is(err, meta.ErrInvalid):
+		return err // the caller's doing: where the catalog is does not matter
 	default:
 		return fmt.Errorf("catalog %s: %w", c.path, err)
 	}
