@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Validate checks a plan against the invariants P1 and P2: column indexes are in
@@ -16,8 +17,7 @@ func Validate(n Node) error {
 		}
 	}
 	if err := validateNode(n); err != nil {
-		title, _ := describe(n)
-		return fmt.Errorf("plan node %q: %w", title, err)
+		return fmt.Errorf("plan node %s: %w", strings.TrimPrefix(fmt.Sprintf("%T", n), "*plan."), err)
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func tooDeep(text string) (at int, what string) {
 		start := s.at
 		s.token()
 		switch {
-		case len(s.stack) > maxParens:
+		case len(s.stack)-1 > maxParens:
 			return start, fmt.Sprintf("statement is nested more than %d levels deep", maxParens)
 		case s.deep > maxChain:
 			return start, fmt.Sprintf("expression chains more than %d operators", maxChain)
