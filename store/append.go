@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -35,6 +36,11 @@ func (s *Store) Append(ctx context.Context, samples []columnar.Samples) error {
 		}
 	}
 	if err := s.waitForRoom(ctx); err != nil {
+		return err
+	}
+	s.appending.RLock()
+	defer s.appending.RUnlock()
+	if err := s.refusal(); err != nil {
 		return err
 	}
 	b := batches.Get().(*batch)
@@ -192,9 +198,16 @@ func (b *batch) prepare(ctx context.Context, s *Store, samples []columnar.Sample
 func fillSlots(slots []int64, in *columnar.Samples) (run bool) {
 	g := in.Series.Grid
 	run = true
+	var slot, end int64 // of the sample before: its slot, and where that ends
 	for i, t := range in.Times {
-		slots[i] = g.Slot(t)
-		run = run && slots[i] == slots[0]+int64(i)
+		if i > 0 && t >= end && t-end < g.Period { // as it mostly is; spares a division
+			slot, end = slot+1, end+g.Period
+		} else {
+			slot = g.Slot(t)
+			end = g.Time(slot + 1)
+			run = run && i == 0
+		}
+		slots[i] = slot
 	}
 	return run
 }
@@ -220,18 +233,19 @@ func (b *batch) addSamples(in *columnar.Samples, slots []int64, from, to int) {
 	if in.Void != nil && (from > 0 || to < in.Len()) {
 		e.Void = sliceBits(in.Void, from, to)
 	}
-	if e.Void != nil && e.Kind == columnar.Floats {
-		e.Floats = zeroed(e.Floats, e.Void)
+	if e.Void != nil {
+		e.Floats, e.Ints, e.Texts = zeroed(e.Floats, e.Void), zeroed(e.Ints, e.Void), zeroed(e.Texts, e.Void)
 	}
 	b.writes = append(b.writes, write{series: in.Series, entry: e})
 }
 
-// zeroed returns values with 0 where there is none, so that what callers leave
-// there, such as NaN, goes no further.
-func zeroed(values []float64, void columnar.Bitmap) []float64 {
-	clean := append([]float64(nil), values...)
+// zeroed returns values with the zero value where there is none, so that what
+// callers leave there, such as NaN, goes no further.
+func zeroed[T any](values []T, void columnar.Bitmap) []T {
+	clean := slices.Clone(values)
+	var zero T
 	for i := void.Next(0, len(clean)); i < len(clean); i = void.Next(i+1, len(clean)) {
-		clean[i] = 0
+		clean[i] = zero
 	}
 	return clean
 }
@@ -298,6 +312,13 @@ func (w *write) encode(c codec.Codec) error {
 // errFull is the answer to an Append while the head is full and flushing it does
 // not succeed.
 var errFull = errors.New("too many samples wait to be flushed")
+
+// refusal says why nothing can be written any more, nil if it can.
+func (s *Store) refusal() error {
+	s.state.RLock()
+	defer s.state.RUnlock()
+	return s.state.err
+}
 
 // waitForRoom returns when the head has room for more.
 func (s *Store) waitForRoom(ctx context.Context) error {

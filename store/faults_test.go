@@ -148,7 +148,7 @@ func TestSamplesThatBreakTheContractAreRefused(t *testing.T) {
 	for name, in := range map[string]columnar.Samples{
 		"infinity":              one(func(in *columnar.Samples) { in.Floats[1] = math.Inf(1) }),
 		"NaN":                   one(func(in *columnar.Samples) { in.Floats[1] = math.NaN() }),
-		"too large":             one(func(in *columnar.Samples) { in.Floats[1] = 0x1p1001 }),
+		"too large":             one(func(in *columnar.Samples) { in.Floats[1] = 2 * columnar.MaxMagnitude }),
 		"a good void":           one(func(in *columnar.Samples) { in.Void = columnar.Bitmap{2} }),
 		"an instant too late":   one(func(in *columnar.Samples) { in.Times[2] = columnar.MaxTime }),
 		"too few values":        one(func(in *columnar.Samples) { in.Floats = in.Floats[:2] }),
@@ -443,5 +443,44 @@ func TestALogWithSamplesOfAnUnknownSeriesIsAnError(t *testing.T) {
 	}
 	if errors.Is(err, meta.ErrConflict) {
 		t.Error("it is taken for a conflict")
+	}
+}
+
+func TestCloseLosesNothingThatIsAcknowledgedMeanwhile(t *testing.T) {
+	d := newDatabase(t)
+	d.open(t)
+	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
+	var acknowledged atomic.Int64
+	var wg sync.WaitGroup
+	for w := range 4 {
+		wg.Go(func() {
+			for i := int64(0); ; i++ {
+				if d.Append(context.Background(), []columnar.Samples{ramp(s, (int64(w)<<30)+i, 1)}) != nil {
+					return
+				}
+				acknowledged.Add(1)
+			}
+		})
+	}
+	time.Sleep(100 * time.Millisecond)
+	if err := d.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	d.open(t)
+	if st := d.Stats(); st.HeadSamples != 0 {
+		t.Errorf("%d samples had to be recovered from the log", st.HeadSamples)
+	}
+	if got := readSamples(t, d.Store, all(s)); int64(len(got)) != acknowledged.Load() || len(got) == 0 {
+		t.Errorf("%d samples, %d were acknowledged", len(got), acknowledged.Load())
+	}
+	if err := d.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	if err := d.Append(context.Background(), []columnar.Samples{ramp(s, 0, 1)}); err == nil {
+		t.Error("a closed store took samples")
+	}
+	if _, err := collectSamples(d.Store, all(s)); err == nil {
+		t.Error("a closed store was read")
 	}
 }

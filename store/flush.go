@@ -94,10 +94,7 @@ func (s *Store) old() bool {
 // store then only reads. After any other error nothing is lost and the next flush
 // tries again.
 func (s *Store) Flush(ctx context.Context) error {
-	s.state.RLock()
-	err := s.state.err
-	s.state.RUnlock()
-	if err != nil {
+	if err := s.refusal(); err != nil {
 		return err
 	}
 	return s.flush(ctx)

@@ -59,10 +59,11 @@ type Store struct {
 	layouts *otter.Cache[layoutKey, *layout]
 	known   seriesCache
 
-	flushing chan struct{} // holds a token while nobody flushes
-	wake     chan struct{} // asks the background for a flush
-	stop     context.CancelFunc
-	done     sync.WaitGroup
+	appending sync.RWMutex  // held by appends while they are under way
+	flushing  chan struct{} // holds a token while nobody flushes
+	wake      chan struct{} // asks the background for a flush
+	stop      context.CancelFunc
+	done      sync.WaitGroup
 
 	sequence sequence
 	state    state
@@ -246,10 +247,13 @@ func (s *Store) Close(ctx context.Context) error {
 	s.state.Unlock()
 	s.stop()
 	s.done.Wait()
-	err := s.log.Close() // after this no append is under way
+	s.appending.Lock() // those under way end, others are refused
+	defer s.appending.Unlock()
+	var err error
 	if !fenced {
-		err = errors.Join(err, s.flush(ctx))
+		err = s.flush(ctx)
 	}
+	err = errors.Join(err, s.log.Close())
 	s.state.Lock()
 	set := s.state.segments
 	s.state.segments = nil
