@@ -62,18 +62,18 @@ type pathKey struct {
 type paths struct {
 	function string
 	args     int // number of arguments before series
-	runs     map[pathKey]*series
+	runs     map[pathKey]*seriesPath
 	order    []pathKey // in the order in which they came
 	groups   int
 	unit     string
 	shuffled bool // input comes in any order: hold all values
 	held     int64
 	lastKey  pathKey
-	lastRuns *series
+	lastRuns *seriesPath
 }
 
-// series is the runs of one series in one group.
-type series struct {
+// seriesPath is the runs of one series in one group.
+type seriesPath struct {
 	paths  []path
 	points []point // where the input is shuffled
 }
@@ -86,7 +86,13 @@ type point struct {
 }
 
 func newPath(a *plan.Aggregation) accumulator {
-	return &paths{function: a.Func.Name, args: len(a.Func.Args), runs: map[pathKey]*series{}, shuffled: true}
+	p := &paths{function: a.Func.Name, args: len(a.Func.Args), runs: map[pathKey]*seriesPath{}, shuffled: true}
+	if len(a.Func.Args) > 1 { // summaries come without arguments
+		if unit, ok := a.Args[1].(*plan.Literal); ok && unit.Value != nil {
+			p.unit = unit.Value.(string)
+		}
+	}
+	return p
 }
 
 // expectOrder tells the aggregate that the values of each series come in order of
@@ -96,14 +102,14 @@ func (p *paths) expectOrder(value plan.Type) { p.shuffled = value == plan.Text }
 func (p *paths) grow(n int) { p.groups = max(p.groups, n) }
 
 // of returns the runs of a series in a group.
-func (p *paths) of(key pathKey) *series {
+func (p *paths) of(key pathKey) *seriesPath {
 	if p.lastRuns != nil && key == p.lastKey {
 		return p.lastRuns
 	}
 	s, ok := p.runs[key]
 	if !ok {
 		key.series = strings.Clone(key.series)
-		s = &series{}
+		s = &seriesPath{}
 		p.runs[key] = s
 		p.order = append(p.order, key)
 		p.held += 128
@@ -120,10 +126,6 @@ func (p *paths) update(in *input) error {
 	}
 	if p.args > 1 && p.unit == "" && in.n > 0 && !in.args[1].IsNull(0) {
 		p.unit = strings.Clone(in.args[1].Strs[0])
-		if _, ok := unitMicros(p.unit); !ok {
-			return plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized", p.unit).
-				WithHint("use microsecond, millisecond, second, minute, hour or day")
-		}
 	}
 	in.each(in.valid(p.args+2), func(i int, g int32) {
 		s := p.of(pathKey{g, names.Strs[place(names, i)]})
@@ -151,7 +153,7 @@ func place(v *eval.Vector, i int) int {
 }
 
 // add takes in a value of a series.
-func (p *paths) add(s *series, at point, lines bool) {
+func (p *paths) add(s *seriesPath, at point, lines bool) {
 	if p.shuffled {
 		if len(s.paths) == 0 {
 			s.paths = []path{{lines: lines}} // remembers the interpolation
@@ -192,7 +194,7 @@ func (p *paths) summarize(group int32, row *summaryInput) {
 }
 
 // extend adds a run of values.
-func (p *paths) extend(s *series, next *path) {
+func (p *paths) extend(s *seriesPath, next *path) {
 	if n := len(s.paths); n > 0 && next.from > s.paths[n-1].to {
 		s.paths[n-1].join(next)
 		return
@@ -226,7 +228,7 @@ func (p *paths) merge(o accumulator, to []int32) error {
 }
 
 // whole returns the one path of a series.
-func (s *series) whole() (path, error) {
+func (s *seriesPath) whole() (path, error) {
 	if len(s.points) > 0 {
 		return s.walk(), nil
 	}
@@ -243,7 +245,7 @@ func (s *series) whole() (path, error) {
 }
 
 // walk sorts the points and follows them.
-func (s *series) walk() path {
+func (s *seriesPath) walk() path {
 	slices.SortFunc(s.points, func(a, b point) int {
 		return cmp.Or(cmp.Compare(a.at, b.at), compareFloats(a.value, b.value), strings.Compare(a.text, b.text))
 	})
@@ -259,51 +261,67 @@ func (s *series) walk() path {
 }
 
 func (p *paths) result() (eval.Vector, error) {
-	sums := make([]kernel.Exact, p.groups)
-	firsts := make([]kernel.Exact, p.groups)
-	durations, transitions, n := make([]int64, p.groups), make([]int64, p.groups), make([]int64, p.groups)
+	t := pathTotals{
+		sums: make([]kernel.Exact, p.groups), firsts: make([]kernel.Exact, p.groups),
+		durations: make([]int64, p.groups), transitions: make([]int64, p.groups), n: make([]int64, p.groups),
+	}
 	for key, s := range p.runs {
 		w, err := s.whole()
 		if err != nil {
 			return eval.Vector{}, err
 		}
-		g := key.group
-		n[g]++
-		durations[g] += w.to - w.from
-		transitions[g] += w.transitions
-		firsts[g].Add(w.first)
-		switch p.function {
-		case "delta", "increase":
-			sums[g].Add(w.last)
-			sums[g].Add(-w.first)
-			if p.function == "increase" {
-				sums[g].Merge(&w.resets)
-			}
-		default:
-			sums[g].Merge(&w.area)
+		t.add(p.function, key.group, &w)
+	}
+	unit := int64(1_000_000)
+	if p.unit != "" {
+		var ok bool
+		if unit, ok = unitMicros(p.unit); !ok {
+			return eval.Vector{}, plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized", p.unit).
+				WithHint("use microsecond, millisecond, second, minute, hour or day")
 		}
 	}
+	some := func(g int) bool { return t.n[g] > 0 }
 	if p.function == "state_changes" {
-		return optional(eval.Vector{T: plan.Bigint, Ints: transitions}, p.groups, func(g int) bool { return n[g] > 0 }), nil
+		return optional(eval.Vector{T: plan.Bigint, Ints: t.transitions}, p.groups, some), nil
 	}
 	out := make([]float64, p.groups)
 	for g := range out {
-		out[g] = sums[g].Round()
+		out[g] = t.sums[g].Round()
 		switch {
 		case p.function == "integral":
-			unit, ok := unitMicros(p.unit)
-			if !ok {
-				unit = 1_000_000
-			}
 			out[g] /= float64(unit)
 		case p.function != "time_weighted_avg":
-		case durations[g] > 0:
-			out[g] /= float64(durations[g])
-		case n[g] > 0: // each series has one sample: there is no time to weigh by
-			out[g] = firsts[g].Round() / float64(n[g])
+		case t.durations[g] > 0:
+			out[g] /= float64(t.durations[g])
+		case t.n[g] > 0: // each series has one sample: there is no time to weigh by
+			out[g] = t.firsts[g].Round() / float64(t.n[g])
 		}
 	}
-	return optional(eval.Vector{T: plan.Double, Floats: out}, p.groups, func(g int) bool { return n[g] > 0 }), nil
+	return optional(eval.Vector{T: plan.Double, Floats: out}, p.groups, some), nil
+}
+
+// pathTotals adds up, by group, what the paths of the group's series amount to. All
+// sums are exact, so that the order of the series does not matter.
+type pathTotals struct {
+	sums, firsts              []kernel.Exact
+	durations, transitions, n []int64
+}
+
+func (t *pathTotals) add(function string, g int32, p *path) {
+	t.n[g]++
+	t.durations[g] += p.to - p.from
+	t.transitions[g] += p.transitions
+	t.firsts[g].Add(p.first)
+	switch function {
+	case "delta", "increase":
+		t.sums[g].Add(p.last)
+		t.sums[g].Add(-p.first)
+		if function == "increase" {
+			t.sums[g].Merge(&p.resets)
+		}
+	default:
+		t.sums[g].Merge(&p.area)
+	}
 }
 
 func (p *paths) size() int64 { return p.held }

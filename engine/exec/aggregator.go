@@ -46,8 +46,10 @@ func (q *query) newAggregator(n *plan.AggregateNode, ordered bool) (*aggregator,
 		return nil, err
 	}
 	for _, agg := range n.Aggs {
-		c := call{subject: subjectOf(agg, n.Input.Fields())}
-		if !n.Merge {
+		var c call
+		if n.Merge {
+			c.subject = subjectOf(agg, n.Input)
+		} else {
 			if c.args, c.filter, err = q.compileCall(a, agg); err != nil {
 				return nil, err
 			}
@@ -258,16 +260,20 @@ const (
 	ofTime
 )
 
-// subjectOf returns what a call over these columns is about; value goes before the
-// others.
-func subjectOf(a *plan.Aggregation, fields []plan.Field) subject {
+// subjectOf returns what a call over a scan of samples is about; value goes before
+// the others.
+func subjectOf(a *plan.Aggregation, in plan.Node) subject {
+	scan, ok := in.(*plan.Scan)
+	if !ok {
+		return ofRows
+	}
 	found := ofRows
 	for _, arg := range a.Args[:min(len(a.Func.Args), len(a.Args))] {
 		c, ok := arg.(*plan.Column)
-		if !ok || c.Index >= len(fields) {
+		if !ok || scan.Columns[c.Index].Series {
 			continue
 		}
-		switch fields[c.Index].Name {
+		switch scan.Columns[c.Index].Name {
 		case "value":
 			return ofValue
 		case "quality":

@@ -2,6 +2,7 @@ package exec
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -17,8 +18,9 @@ type Profile struct {
 	// Clock returns the time in nanoseconds from any beginning; nil: no times.
 	Clock func() int64
 
-	mu    sync.Mutex
-	nodes map[plan.Node]*NodeProfile
+	mu      sync.Mutex
+	nodes   map[plan.Node]*NodeProfile
+	renamed map[plan.Node]plan.Node // the node that runs → the one given to Run
 }
 
 // NodeProfile is what one operator did.
@@ -44,12 +46,54 @@ func (p *Profile) of(n plan.Node) *NodeProfile {
 	if p.nodes == nil {
 		p.nodes = map[plan.Node]*NodeProfile{}
 	}
+	if given, ok := p.renamed[n]; ok {
+		n = given
+	}
 	np, ok := p.nodes[n]
 	if !ok {
 		np = &NodeProfile{}
 		p.nodes[n] = np
 	}
 	return np
+}
+
+// rename makes the profile name the nodes of a plan as those of another one of the
+// same shape.
+func (p *Profile) rename(running, given plan.Node) {
+	if p == nil || running == given {
+		return
+	}
+	p.mu.Lock()
+	if p.renamed == nil {
+		p.renamed = map[plan.Node]plan.Node{}
+	}
+	p.renamed[running] = given
+	p.mu.Unlock()
+	from := given.Inputs()
+	for i, in := range running.Inputs() {
+		p.rename(in, from[i])
+	}
+}
+
+// Note returns lines that say what the operator of a node did: for plan.Print.
+func (p *Profile) Note(n plan.Node) []string {
+	np := p.Node(n)
+	if np == nil {
+		return nil
+	}
+	line := fmt.Sprintf("Rows: %d", np.Rows.Load())
+	if p.Clock != nil {
+		line += fmt.Sprintf(", time: %.3f ms", float64(np.Nanos.Load())/1e6)
+	}
+	lines := []string{line}
+	if s, ok := n.(*plan.Scan); ok && s.Table == plan.Samples {
+		c := &np.Counters
+		lines = append(lines,
+			fmt.Sprintf("Blocks: %d by summary, %d decoded, %d from the head, %d never looked at",
+				c.Summarized.Load(), c.Decoded.Load(), c.Head.Load(), c.Skipped.Load()),
+			fmt.Sprintf("Series: %d, samples looked at: %d, bytes read: %d", c.Series.Load(), c.Samples.Load(), c.Bytes.Load()))
+	}
+	return lines
 }
 
 // counters returns the counters of a scan; nil where nobody asks.

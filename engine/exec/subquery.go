@@ -25,10 +25,14 @@ func (q *query) resolveSubqueries(ctx context.Context, n plan.Node) (plan.Node, 
 		}
 		return &l
 	}
-	return plan.Rewrite(n, func(n plan.Node) (plan.Node, error) {
+	out, err := plan.Rewrite(n, func(n plan.Node) (plan.Node, error) {
 		n = mapExprs(n, func(e plan.Expr) plan.Expr { return plan.MapExpr(e, value) })
 		return n, failed
 	})
+	if err == nil {
+		q.Profile.rename(out, n)
+	}
+	return out, err
 }
 
 // scalar runs a subquery of one column and at most one row.
