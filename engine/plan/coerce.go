@@ -12,7 +12,6 @@ var explicit = map[[2]Type]bool{
 	{Double, Bigint}: true, {Boolean, Bigint}: true, {Bigint, Boolean}: true,
 	{Timestamptz, Timestamp}: true, {Timestamptz, Date}: true, {Timestamptz, Time}: true,
 	{Timestamp, Date}: true, {Timestamp, Time}: true, {Interval, Time}: true,
-	{JSON, Bigint}: true, {JSON, Double}: true, {JSON, Boolean}: true,
 }
 
 // CanCastImplicitly reports whether a value of one type is taken where another is

@@ -63,13 +63,13 @@ func TestConjuncts(t *testing.T) {
 }
 
 func TestEqualIgnoresPositions(t *testing.T) {
-	make := func(at int, v int64, name string) Expr {
+	sum := func(at int, v int64, name string) Expr {
 		return NewCall(at, "+", &Column{Index: 3, Name: name, T: Bigint, At: at}, &Literal{Value: v, T: Bigint, At: at})
 	}
-	if !Equal(make(1, 5, "a"), make(9, 5, "b")) {
+	if !Equal(sum(1, 5, "a"), sum(9, 5, "b")) {
 		t.Error("the same expressions at other places differ")
 	}
-	if Equal(make(1, 5, "a"), make(1, 6, "a")) {
+	if Equal(sum(1, 5, "a"), sum(1, 6, "a")) {
 		t.Error("expressions with other literals are equal")
 	}
 	if Equal(&In{X: num(1), List: []Expr{num(2)}}, &In{X: num(1), List: []Expr{num(2)}, Not: true}) {

@@ -73,7 +73,7 @@ func (s *span) round(text string) (any, error) {
 func (s *span) readISO(rest string) bool {
 	date := map[byte]string{'Y': "year", 'M': "month", 'W': "week", 'D': "day"}
 	clock := map[byte]string{'H': "hour", 'M': "minute", 'S': "second"}
-	units, any := date, false
+	units, read := date, false
 	for rest != "" {
 		if rest[0] == 'T' {
 			if len(rest) == 1 {
@@ -91,9 +91,9 @@ func (s *span) readISO(rest string) bool {
 			return false
 		}
 		s.add(n, intervalUnits[name])
-		rest, any = after[1:], true
+		rest, read = after[1:], true
 	}
-	return any
+	return read
 }
 
 // readWords reads numbers with units, years-months and a time of day.

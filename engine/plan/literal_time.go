@@ -138,6 +138,9 @@ func readWhen(text string, t Type, z *zone.Zone, now int64) (*when, error) {
 // badWhen is badSyntax with a word on how dates are written.
 func badWhen(text string, t Type) *Error {
 	e := badSyntax(text, t)
+	if _, err := ParseInterval(text, "second"); err == nil {
+		return e.WithHint("Write an interval as interval %s.", quoteLiteral(text))
+	}
 	if t != Time {
 		return e.WithHint("Write dates with the year first: 2015-01-31, or 2015-01-31 06:00:00+01.")
 	}

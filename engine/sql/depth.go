@@ -184,8 +184,8 @@ func (s *depthScanner) dollar() {
 	if end >= 0 && isTag(rest[:end]) {
 		tag := s.text[s.at : s.at+end+2]
 		s.at += len(tag)
-		if close := strings.Index(s.text[s.at:], tag); close >= 0 {
-			s.at += close + len(tag)
+		if shut := strings.Index(s.text[s.at:], tag); shut >= 0 {
+			s.at += shut + len(tag)
 		} else {
 			s.at = len(s.text)
 		}
@@ -206,8 +206,8 @@ func isTag(name string) bool {
 }
 
 // skipTo skips what follows, up to one of some bytes.
-func (s *depthScanner) skipTo(any string) {
-	end := strings.IndexAny(s.text[s.at:], any)
+func (s *depthScanner) skipTo(ends string) {
+	end := strings.IndexAny(s.text[s.at:], ends)
 	if end < 0 {
 		end = len(s.text) - s.at
 	}

@@ -43,6 +43,15 @@ var implicitTypes = map[string]plan.Type{
 	"series": plan.Text, "time": plan.Timestamptz, "zone": plan.Text, "interpolation": plan.Text, "sample_t": plan.Interval,
 }
 
+// implicitNames are their names, in the order in which tables carry them.
+var implicitNames = []string{"series", "time", "zone", "interpolation", "sample_t"}
+
+// implicitColumn is an implicit column of a table, known by its number.
+type implicitColumn struct {
+	table int
+	name  string
+}
+
 // implicit returns an implicit column of a table. Where the table does not carry it
 // yet, it is noted as wanted and lowering will start again.
 func (l *lowerer) implicit(t *table, name string) plan.Expr {
@@ -51,10 +60,19 @@ func (l *lowerer) implicit(t *table, name string) plan.Expr {
 		return &plan.Column{Index: t.first + i, Name: name, T: typ}
 	}
 	l.again = true
-	if !slices.Contains(l.wanted[t.number], name) {
-		l.wanted[t.number] = append(l.wanted[t.number], name)
-	}
+	l.wanted[implicitColumn{table: t.number, name: name}] = true
 	return plan.Null(typ)
+}
+
+// wantedOf returns the names of the implicit columns that are wanted of a table.
+func (l *lowerer) wantedOf(t *table) []string {
+	var all []string
+	for _, name := range implicitNames {
+		if l.wanted[implicitColumn{table: t.number, name: name}] {
+			all = append(all, name)
+		}
+	}
+	return all
 }
 
 // newTable starts a table reference.
@@ -132,7 +150,7 @@ func (l *lowerer) rangeVar(v *pg.RangeVar) (*from, error) {
 	t.attributes = found == plan.Series
 	if found == plan.Samples {
 		t.samples, t.carried = true, map[string]int{"series": 0, "time": 1}
-		for _, name := range l.wanted[t.number] {
+		for _, name := range l.wantedOf(t) {
 			t.carried[name] = len(scan.Columns)
 			scan.Columns = append(scan.Columns, plan.ScanColumn{Name: name, T: implicitTypes[name], Series: true})
 		}
@@ -215,7 +233,7 @@ func (l *lowerer) rangeSubselect(v *pg.RangeSubselect) (*from, error) {
 
 // derived lowers a query whose rows are a table.
 func (l *lowerer) derived(t *table, s *pg.SelectStmt, alias *pg.Alias) (*from, error) {
-	q, err := l.query(s, l.wanted[t.number])
+	q, err := l.query(s, l.wantedOf(t))
 	if err != nil {
 		return nil, err
 	}

@@ -37,15 +37,19 @@ func Lower(stmt *Statement, scope Scope) (plan.Node, []plan.Type, error) {
 	if scope.Zone == nil {
 		scope.Zone = zone.UTC
 	}
-	wanted := map[int][]string{}
-	for {
+	wanted := map[implicitColumn]bool{}
+	for known := -1; ; {
 		l := &lowerer{stmt: stmt, scope: scope, params: slices.Clone(scope.Params), wanted: wanted}
 		n, err := l.statement(stmt.node)
 		if err != nil {
 			return nil, nil, err
 		}
 		if l.again {
-			continue // ends: there are finitely many implicit columns to want
+			if known == len(wanted) { // every round must have learned something
+				return nil, nil, plan.Errorf(0, plan.CodeInternal, "lowering makes no progress")
+			}
+			known = len(wanted)
+			continue
 		}
 		if err := l.checkParams(); err != nil {
 			return nil, nil, err
@@ -62,9 +66,9 @@ type lowerer struct {
 
 	ctes   []*cte // in scope, innermost last
 	outer  []*from
-	tables int              // references to tables so far, which numbers them
-	wanted map[int][]string // names of the implicit columns that tables must carry, by number
-	again  bool             // a table was wanted to carry what it does not carry yet
+	tables int                     // references to tables so far, which numbers them
+	wanted map[implicitColumn]bool // that tables must carry
+	again  bool                    // a table was wanted to carry what it does not carry yet
 }
 
 // pos returns the position of a parse node's location.

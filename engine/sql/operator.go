@@ -172,7 +172,7 @@ func (l *lowerer) inList(x *pg.Node, items []*pg.Node, not bool, location int32,
 
 // rowIn lowers (a, b) IN ((1, 2), …) to an OR of comparisons.
 func (l *lowerer) rowIn(x *pg.RowExpr, items []*pg.Node, not bool, location int32, sc exprScope) (plan.Expr, error) {
-	var any []plan.Expr
+	var options []plan.Expr
 	for _, item := range items {
 		row := item.GetRowExpr()
 		if row == nil {
@@ -182,9 +182,9 @@ func (l *lowerer) rowIn(x *pg.RowExpr, items []*pg.Node, not bool, location int3
 		if err != nil {
 			return nil, err
 		}
-		any = append(any, e)
+		options = append(options, e)
 	}
-	e := plan.Expr(plan.NewCall(l.pos(location), "or", any...))
+	e := plan.Expr(plan.NewCall(l.pos(location), "or", options...))
 	if not {
 		e = plan.NewCall(l.pos(location), "not", e)
 	}

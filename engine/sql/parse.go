@@ -82,8 +82,8 @@ func (s *Statement) syntaxError(err error) error {
 	if strings.Contains(from.Message, "memory exhausted") || strings.Contains(from.Message, "stack depth") {
 		code = plan.CodeTooComplex
 	}
-	// The parser counts its cursor from 1, in bytes; 0 stands for none.
-	return plan.Errorf(s.pos(int32(from.Cursorpos)-1), code, "%s", from.Message)
+	// The parser counts its cursor as we do: characters, from 1; 0 stands for none.
+	return plan.Errorf(from.Cursorpos, code, "%s", from.Message)
 }
 
 // countCharacters prepares pos.
