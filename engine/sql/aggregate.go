@@ -45,6 +45,14 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 	if a.Args, err = l.coerceAll(args, func(i int) plan.Type { return a.Func.Args[i] }, false); err != nil {
 		return nil, err
 	}
+	if a.Distinct && (len(a.Func.Implicit) > 0 || a.Func.WithinGroup) {
+		return nil, l.refuse(v.GetLocation(), "DISTINCT in %s is", name)
+	}
+	if a.Distinct && len(a.Args) > 0 {
+		if err := equatable(a.Args[0].Type(), a.Args[0].Pos()); err != nil {
+			return nil, err
+		}
+	}
 	if a.Func.WithinGroup {
 		a.Order[0].Expr = a.Args[len(a.Args)-1]
 	}

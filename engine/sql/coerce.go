@@ -189,6 +189,15 @@ func columnsOf(n plan.Node) []plan.Expr {
 	return exprs
 }
 
+// equatable refuses types whose values cannot be compared.
+func equatable(t plan.Type, pos int) error {
+	if t != plan.JSON {
+		return nil
+	}
+	return plan.Errorf(pos, plan.CodeUndefFunction, "could not identify an equality operator for type json").
+		WithHint("Compare a member, such as labels->>'site', or the text: labels::text.")
+}
+
 // checkZone refuses a name that is no time zone.
 func (l *lowerer) checkZone(name string, pos int) error {
 	_, err := zone.Load(name)

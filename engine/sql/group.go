@@ -133,6 +133,9 @@ func (l *lowerer) groupKeys(sel *selection, n *pg.Node) ([]int, error) {
 	if e, err = l.known(e); err != nil {
 		return nil, err
 	}
+	if err := equatable(e.Type(), e.Pos()); err != nil {
+		return nil, err
+	}
 	if i := slices.IndexFunc(sel.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }); i >= 0 {
 		return []int{i}, nil
 	}

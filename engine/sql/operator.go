@@ -167,6 +167,9 @@ func (l *lowerer) inList(x *pg.Node, items []*pg.Node, not bool, location int32,
 	if all, _, err = l.common(all, "IN"); err != nil {
 		return nil, err
 	}
+	if err := equatable(all[0].Type(), all[0].Pos()); err != nil {
+		return nil, err
+	}
 	return &plan.In{X: all[0], List: all[1:], Not: not, At: l.pos(location)}, nil
 }
 

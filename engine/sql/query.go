@@ -214,6 +214,11 @@ func (l *lowerer) setOp(s *pg.SelectStmt) (plan.Node, error) {
 			}
 			common[c] = t
 		}
+		if !node.All {
+			if err := equatable(common[c], l.pos(selectLocation(operands[0]))); err != nil {
+				return nil, err
+			}
+		}
 	}
 	for i, in := range node.In {
 		var err error

@@ -295,6 +295,11 @@ func (l *lowerer) output(sel *selection, in plan.Node, s *pg.SelectStmt, carry [
 		return nil, err
 	}
 	if distinct {
+		for _, t := range sel.targets {
+			if err := equatable(t.expr.Type(), t.expr.Pos()); err != nil {
+				return nil, err
+			}
+		}
 		q.node = &plan.AggregateNode{Input: q.node, Keys: columnsOf(q.node), Cols: q.node.Fields()}
 	}
 	if len(keys) > 0 {
