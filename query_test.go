@@ -56,9 +56,15 @@ func TestQueryFiles(t *testing.T) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".test"), func(t *testing.T) {
 			dir := t.TempDir()
 			db := openTest(t, dir)
-			s := db.Engine.NewSession("tester")
 			run := func(stage string, writes bool) {
 				t.Helper()
+				s := db.Engine.NewSession("tester")
+				if stage == "without summaries" {
+					off := "off"
+					if err := s.Set("trellis.summaries", &off); err != nil {
+						t.Fatal(err)
+					}
+				}
 				runFile(t, embedded{db.Engine, s}, file, stage, writes)
 			}
 			run("in the head", true)
@@ -66,16 +72,11 @@ func TestQueryFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			run("in segments", false)
-			off := "off"
-			if err := s.Set("trellis.summaries", &off); err != nil {
-				t.Fatal(err)
-			}
 			run("without summaries", false)
 			if err := db.Close(context.WithoutCancel(t.Context())); err != nil {
 				t.Fatal(err)
 			}
 			db = openTest(t, dir)
-			s = db.Engine.NewSession("tester")
 			run("opened again", false)
 			if err := db.Close(context.WithoutCancel(t.Context())); err != nil {
 				t.Fatal(err)
