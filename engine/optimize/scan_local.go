@@ -163,7 +163,7 @@ func localBin(c *plan.Call, isLocal func(plan.Expr) bool) (plan.BinSpec, bool) {
 	case "date_bin":
 		spec.Width = first.Value.(plan.Span)
 		origin, ok := c.Args[2].(*plan.Literal)
-		if !ok || origin.Value == nil || spec.Width.Months != 0 {
+		if !ok || origin.Value == nil || spec.Width.Months != 0 || c.Func.Result != plan.Timestamp {
 			return spec, false
 		}
 		spec.Width = plan.Span{Micros: int64(spec.Width.Days)*day + spec.Width.Micros}
