@@ -81,6 +81,73 @@ func TestADamagedBlockIsNamedAndHarmsNoOtherSeries(t *testing.T) {
 	}
 }
 
+func TestWritingIntoADamagedBlockHoldsUpNoOtherAndLosesNothing(t *testing.T) {
+	d := newDatabase(t)
+	d.options.HeadAge = -1
+	d.open(t)
+	g := columnar.Grid{Period: second, BlockLen: 64}
+	a, b := d.create(t, "a", columnar.Double, g), d.create(t, "b", columnar.Double, g)
+	r := rand.New(rand.NewPCG(1, 1))
+	in := ramp(a, 0, 64)
+	for i := range in.Floats {
+		in.Floats[i] = r.Float64()
+	}
+	d.append(t, in)
+	d.flush(t)
+	intact := objecttest.Read(t, d.bucket, d.Segments()[0].Name)
+	put := func(name string, data []byte) {
+		t.Helper()
+		if _, err := d.bucket.Put(context.Background(), name, object.Always, objecttest.Bytes(data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := d.Segments()[0].Name
+	damaged := append([]byte(nil), intact...)
+	damaged[200] ^= 1
+	ctx := context.Background()
+	if err := d.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	put(name, damaged)
+	d.open(t)
+	d.append(t, ramp(a, 10, 3))
+	if err := d.Flush(ctx); !errors.Is(err, columnar.ErrCorrupt) || !strings.Contains(err.Error(), name) {
+		t.Errorf("a flush of nothing else: %v", err)
+	}
+	for round := range int64(3) {
+		late := ramp(a, 11, 1)
+		late.Floats[0] = float64(-round)
+		d.append(t, late, ramp(b, 100*round, 100))
+		d.flush(t)
+		if got := readSamples(t, d.Store, all(b)); int64(len(got)) != 100*(round+1) {
+			t.Errorf("round %d: %d samples of the other series", round, len(got))
+		}
+		if _, err := collectSamples(d.Store, all(a)); !errors.Is(err, columnar.ErrCorrupt) {
+			t.Errorf("round %d: the damaged series: %v", round, err)
+		}
+		if err := d.Close(ctx); !errors.Is(err, columnar.ErrCorrupt) {
+			t.Errorf("close: %v", err)
+		}
+		d.open(t)
+	}
+	if err := d.Close(ctx); !errors.Is(err, columnar.ErrCorrupt) {
+		t.Errorf("close: %v", err)
+	}
+	put(name, intact) // the operator brings the object back
+	d.open(t)
+	d.flush(t)
+	copy(in.Floats[10:13], []float64{10, -2, 12})
+	got := readSamples(t, d.Store, all(a))
+	if len(got) != 64 {
+		t.Fatalf("%d samples after the repair", len(got))
+	}
+	for i, row := range got {
+		if row.value != in.Floats[i] {
+			t.Errorf("sample %d is %v, want %v", i, row.value, in.Floats[i])
+		}
+	}
+}
+
 func TestAFullDiskRefusesSamplesAndKeepsWhatIsThere(t *testing.T) {
 	d := newDatabase(t)
 	disk := waltest.NewDisk()

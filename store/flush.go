@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/trellisdb/trellis/columnar"
-	"github.com/trellisdb/trellis/columnar/codec"
-	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
-	"github.com/trellisdb/trellis/store/object"
 )
 
 // sequence numbers the segments of an epoch.
@@ -144,7 +139,10 @@ func (s *Store) flushHead(ctx context.Context) error {
 	s.state.Unlock() // set is only replaced by a flush
 	begin := s.clock()
 	if frozen.uploaded == nil {
-		added, err := s.writeSegment(ctx, frozen, set)
+		added, stuck, err := s.writeSegment(ctx, frozen, set)
+		if err == nil || len(stuck) > 0 {
+			err = errors.Join(err, s.carry(stuck, err != nil))
+		}
 		if err != nil {
 			return fmt.Errorf("flush: %w", err)
 		}
@@ -166,129 +164,6 @@ func (s *Store) flushHead(ctx context.Context) error {
 	s.logger.Info("flushed", "segment", added.Name, "samples", added.Samples, "blocks", added.Blocks,
 		"bytes", added.Size, "snapshot", next.snapshot.ID, "took", time.Duration(s.clock()-begin)*time.Microsecond)
 	return nil
-}
-
-// encodedBlock is a block on its way into a segment.
-type encodedBlock struct {
-	series    columnar.Series
-	number    int64
-	bytes     []byte
-	summaries columnar.Summaries
-}
-
-// writeSegment writes the frozen head to the bucket. Blocks are merged with their
-// bases and encoded on several cores.
-func (s *Store) writeSegment(ctx context.Context, frozen *head, set *segmentSet) (meta.Segment, error) {
-	codecs, err := s.codecs(ctx)
-	if err != nil {
-		return meta.Segment{}, err
-	}
-	name := s.sequence.name(s.epoch)
-	var info segment.Info
-	_, err = s.bucket.Put(ctx, name, object.IfAbsent, func(w io.Writer) error {
-		blocks := newPipeline(ctx, s.workers, func([]encodedBlock) {}, func(ctx context.Context, emit func(task[[]encodedBlock]) error) error {
-			return s.planFlush(ctx, frozen, set, codecs, emit)
-		})
-		defer blocks.close()
-		out := segment.NewWriter(w)
-		for {
-			encoded, err := blocks.next(ctx)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			for i := range encoded {
-				b := &encoded[i]
-				if err := out.AddEncoded(b.series, b.number, b.bytes, &b.summaries); err != nil {
-					return err
-				}
-			}
-		}
-		var err error
-		info, err = out.Finish()
-		return err
-	})
-	return meta.Segment{
-		Name: name, Size: info.Size, Series: int64(info.Series), Blocks: info.Blocks, Samples: info.Samples,
-		From: info.From, To: info.To, CRC: info.Checksum,
-	}, err
-}
-
-// blocksPerFlushTask is the number of blocks that one task of a flush encodes.
-const blocksPerFlushTask = 16
-
-// planFlush emits tasks that encode the blocks of the frozen head, in the order
-// of a segment.
-func (s *Store) planFlush(ctx context.Context, frozen *head, set *segmentSet, codecs func(int64) codec.Codec, emit func(task[[]encodedBlock]) error) error {
-	v := &view{store: s, set: set, counters: new(columnar.Counters)}
-	var jobs []flushJob
-	cut := func() error {
-		todo := jobs
-		jobs = nil
-		return emit(func(ctx context.Context) ([]encodedBlock, error) { return v.encode(ctx, todo) })
-	}
-	for _, id := range slices.Sorted(maps.Keys(frozen.series)) {
-		hs := frozen.series[id]
-		pieces, err := v.flushPieces(ctx, hs)
-		if err != nil {
-			return err
-		}
-		for i := range pieces {
-			if jobs = append(jobs, flushJob{hs.series, codecs(id), &pieces[i]}); len(jobs) == blocksPerFlushTask {
-				if err := cut(); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	if len(jobs) == 0 {
-		return nil
-	}
-	return cut()
-}
-
-// flushJob is a block that is to be encoded.
-type flushJob struct {
-	series columnar.Series
-	codec  codec.Codec
-	piece  *piece
-}
-
-// flushPieces returns the blocks of a series of the frozen head with their bases.
-func (v *view) flushPieces(ctx context.Context, hs *headSeries) ([]piece, error) {
-	g := hs.series.Grid
-	all := columnar.Range{From: g.BlockTime(hs.blocks[0].number), To: g.BlockTime(hs.blocks[len(hs.blocks)-1].number + 1)}
-	sel := &columnar.Selection{Series: []columnar.Series{hs.series}, Ranges: [][]columnar.Range{{all}}}
-	v.heads = []headView{{frozen: hs.views(nil, g.Block(g.Slot(all.From)), g.Block(g.Slot(all.To)))}}
-	pieces, err := v.pieces(ctx, sel, 0)
-	return slices.DeleteFunc(pieces, func(p piece) bool { return !p.inHead() }), err
-}
-
-// encode encodes blocks of the frozen head; those that came encoded are passed on.
-func (v *view) encode(ctx context.Context, jobs []flushJob) ([]encodedBlock, error) {
-	l := v.newLoader(columnar.AllParts)
-	var encoded []encodedBlock
-	for _, j := range jobs {
-		e := encodedBlock{series: j.series, number: j.piece.first}
-		if stored := j.piece.stored(); stored != nil {
-			e.bytes, e.summaries = j.piece.frozen.whole.encoded, *stored
-			encoded = append(encoded, e)
-			continue
-		}
-		l.series = j.series
-		b, err := l.head(ctx, j.piece)
-		if err != nil {
-			return nil, err
-		}
-		if e.bytes, err = columnar.AppendBlock(nil, b, j.codec, j.series); err != nil {
-			return nil, err
-		}
-		e.summaries = columnar.SummarizeAll(b)
-		encoded = append(encoded, e)
-	}
-	return encoded, nil
 }
 
 // commit makes a segment that is in the bucket live, and retires those that it

@@ -76,8 +76,8 @@ func (l *loader) head(ctx context.Context, p *piece) (*columnar.Block, error) {
 	l.view.counters.Head.Add(1)
 	return l.layer(p.active, func() (*columnar.Block, error) {
 		return l.layer(p.frozen, func() (*columnar.Block, error) {
-			if p.place.index == nil {
-				return nil, nil
+			if p.damage != nil || p.place.index == nil {
+				return nil, p.damage
 			}
 			return l.entry(ctx, p.place, p.place.from, p.place.from+1)
 		})

@@ -13,7 +13,7 @@ import (
 )
 
 // liveSegment is a segment that some set has. Its footer is read when it is first
-// needed, so that a damaged one harms only who needs it.
+// needed, so that a store opens and takes samples whatever is damaged.
 type liveSegment struct {
 	meta meta.Segment
 	refs atomic.Int64 // of sets

@@ -247,8 +247,7 @@ func (s *Store) Close(ctx context.Context) error {
 	s.state.Unlock()
 	s.stop()
 	s.done.Wait()
-	s.appending.Lock() // those under way end, others are refused
-	defer s.appending.Unlock()
+	s.waitForAppends()
 	var err error
 	if !fenced {
 		err = s.flush(ctx)
@@ -262,6 +261,13 @@ func (s *Store) Close(ctx context.Context) error {
 	s.indexes.InvalidateAll()
 	s.layouts.InvalidateAll()
 	return err
+}
+
+// waitForAppends returns when the appends under way have ended. Later ones are
+// refused already.
+func (s *Store) waitForAppends() {
+	s.appending.Lock()
+	defer s.appending.Unlock()
 }
 
 // Stats are the store's present state in numbers.

@@ -28,6 +28,7 @@ type piece struct {
 
 	// The block in the two heads, either may be nil. Both are for a run.
 	active, frozen *headBlock
+	damage         error // why the base is not known; nil: it is
 }
 
 // place is entries [from, to) of the index of a segment. Its zero value is
