@@ -84,8 +84,10 @@ var aggregateTable = []aggregateSignature{
 	{"percentile_cont(fraction double, double) double", nil, 0, withinGroup, "The value below which that fraction lies, between two values in a straight line."},
 	{"percentile_disc(fraction double, O) O", nil, 0, withinGroup, "The first value at or above that fraction of all."},
 	{"mode(O) O", nil, 0, withinGroup, "The most frequent value, the first in order of several."},
-	{"histogram(value double, low double, high double, bins bigint) json", nil, 0, 0,
-		"The counts of values below low, in bins equal parts of [low, high), and from high on: a JSON array of bins + 2 numbers."},
+	{
+		"histogram(value double, low double, high double, bins bigint) json", nil, 0, 0,
+		"The counts of values below low, in bins equal parts of [low, high), and from high on: a JSON array of bins + 2 numbers.",
+	},
 
 	{"corr(y double, x double) double", nil, 0, 0, "The coefficient of correlation."},
 	{"covar_pop(y double, x double) double", nil, 0, 0, "The covariance of a population."},

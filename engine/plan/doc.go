@@ -1,8 +1,24 @@
 // Package plan is the language in which the parts of the engine talk: logical
-// nodes, expressions, types and the tables of functions.
+// nodes, expressions, types, the tables of functions and the text forms of values.
 //
-// SQL and Substrait are lowered to it, the optimizer rewrites it, package exec
-// runs it. A node is immutable once built: a rewrite makes new nodes.
+// SQL and Substrait are lowered to it, the optimizer rewrites it, packages eval and
+// exec run it. A node is immutable once built: a rewrite makes new nodes, with
+// [Rewrite], [MapExpr] and [Replace], which share what does not change.
+//
+// # Functions
+//
+// functions_*.go and aggregates.go declare every overload in a line of text. A call
+// refers to its overload by pointer; [ResolveFunc] and [ResolveAggregate] choose it
+// by PostgreSQL's rules, [MustFunc] looks it up by its exact types. What a function
+// computes is written in packages eval and exec; a test there holds the two together.
+//
+// Aggregates along time get more than what the statement writes: see
+// [AggregateFunc.Implicit].
+//
+// # Text
+//
+// [ParseLiteral] reads the text form of every type and [FormatValue] prints it;
+// expressions print as SQL ([Expr]), plans as EXPLAIN shows them ([Print]).
 //
 // # Invariants
 //

@@ -36,8 +36,10 @@ func TestExpressionsPrintAsSQL(t *testing.T) {
 		{"a parameter", &Param{N: 2, T: Text}, `$2`},
 		{"a CASE", &Case{Whens: []When{{If: p, Then: num(1)}}, Else: Null(Bigint), T: Bigint}, `CASE WHEN p THEN 1 END`},
 		{"an aggregate", &Aggregation{Func: MustAggregate("sum", Bigint), Args: []Expr{a}, Distinct: true, Filter: p}, `sum(DISTINCT a) FILTER (WHERE p)`},
-		{"an ordered-set aggregate", &Aggregation{Func: MustAggregate("percentile_disc", Double, Bigint), Args: []Expr{&Literal{Value: 0.5, T: Double}, a},
-			Order: []SortKey{{Expr: a, Descending: true, NullsFirst: true}}}, `percentile_disc(0.5) WITHIN GROUP (ORDER BY a DESC)`},
+		{"an ordered-set aggregate", &Aggregation{
+			Func: MustAggregate("percentile_disc", Double, Bigint), Args: []Expr{&Literal{Value: 0.5, T: Double}, a},
+			Order: []SortKey{{Expr: a, Descending: true, NullsFirst: true}},
+		}, `percentile_disc(0.5) WITHIN GROUP (ORDER BY a DESC)`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -66,7 +66,9 @@ var mathFunctions = []signature{
 	{"radians(double) double", 0, "Degrees to radians."},
 	{"pi() double", 0, "The number pi."},
 	{"random() double", volatile, "A random number from 0 to below 1, another for each row."},
-	{"width_bucket(x double, low double, high double, count bigint) bigint", 0,
-		"Which of count equal parts of [low, high) holds x, from 1; 0 below low, count + 1 from high on."},
+	{
+		"width_bucket(x double, low double, high double, count bigint) bigint", 0,
+		"Which of count equal parts of [low, high) holds x, from 1; 0 below low, count + 1 from high on.",
+	},
 	{"isnan(double) boolean", 0, "Whether a number is NaN."},
 }

@@ -26,8 +26,11 @@ func TestResolveFunc(t *testing.T) {
 		{"concat takes everything", "concat", []Type{Bigint, Boolean, Unknown}, "concat(text, ...)"},
 		{"coalesce has the common type", "coalesce", []Type{Bigint, Double, Unknown}, "coalesce(double precision, ...)"},
 		{"coalesce of nothing known is text", "coalesce", []Type{Unknown, Unknown}, "coalesce(text, ...)"},
-		{"a bin with an origin in a literal has a local origin", "time_bucket", []Type{Unknown, Timestamptz, Unknown, Unknown},
-			"time_bucket(interval, timestamp with time zone, text, text)"},
+		{
+			"a bin with an origin in a literal has a local origin", "time_bucket",
+			[]Type{Unknown, Timestamptz, Unknown, Unknown},
+			"time_bucket(interval, timestamp with time zone, text, text)",
+		},
 		{"a JSON key in a literal is text", "->>", []Type{JSON, Unknown}, "->>(json, text)"},
 		{"text is not a number", "sqrt", []Type{Text}, CodeUndefFunction},
 		{"text and a number are not compared", "=", []Type{Text, Bigint}, CodeUndefFunction},

@@ -20,7 +20,8 @@
 // series that a sample belongs to, also through subqueries that pass samples on.
 // Which ones is known only when the expressions are lowered, after the scan. So
 // lowering notes what was wanted of which table and starts again, with scans and
-// subqueries that carry it ([lowerer.implicit]).
+// subqueries that carry it ([lowerer.implicit]). In the same way the type of a
+// parameter that is first met in $1 IS NULL is learned from what comes after it.
 //
 // # Invariants
 //

@@ -163,7 +163,15 @@ func (l *lowerer) nullTest(v *pg.NullTest, sc exprScope) (plan.Expr, error) {
 	if v.GetNulltesttype() == pg.NullTestType_IS_NOT_NULL {
 		name = "isnotnull"
 	}
-	return l.call(name, []*pg.Node{v.GetArg()}, l.pos(v.GetLocation()), sc)
+	arg, err := l.expr(v.GetArg(), sc)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := arg.(*plan.Param); ok && p.T == plan.Unknown {
+		l.untyped = append(l.untyped, p.N)
+		arg = &plan.Param{N: p.N, T: plan.Text, At: p.At}
+	}
+	return l.operatorExpr(name, []plan.Expr{arg}, l.pos(v.GetLocation()))
 }
 
 // booleanTests are the names of IS TRUE and the like.

@@ -38,8 +38,9 @@ func Lower(stmt *Statement, scope Scope) (plan.Node, []plan.Type, error) {
 		scope.Zone = zone.UTC
 	}
 	wanted := map[implicitColumn]bool{}
+	params := scope.Params
 	for known := -1; ; {
-		l := &lowerer{stmt: stmt, scope: scope, params: slices.Clone(scope.Params), wanted: wanted}
+		l := &lowerer{stmt: stmt, scope: scope, params: slices.Clone(params), wanted: wanted}
 		n, err := l.statement(stmt.node)
 		if err != nil {
 			return nil, nil, err
@@ -50,6 +51,10 @@ func Lower(stmt *Statement, scope Scope) (plan.Node, []plan.Type, error) {
 			}
 			known = len(wanted)
 			continue
+		}
+		if l.learnParams() {
+			params = l.params
+			continue // ends: those parameters are known now
 		}
 		if err := l.checkParams(); err != nil {
 			return nil, nil, err
@@ -63,6 +68,9 @@ type lowerer struct {
 	stmt   *Statement
 	scope  Scope
 	params []plan.Type
+	// untyped are the parameters that IS NULL took for text, before anything was known
+	// of them.
+	untyped []int
 
 	ctes   []*cte // in scope, innermost last
 	outer  []*from
@@ -79,7 +87,21 @@ func (l *lowerer) refuse(location int32, format string, args ...any) *plan.Error
 	return plan.Errorf(l.pos(location), plan.CodeNotSupported, "%s not supported", fmt.Sprintf(format, args...))
 }
 
-// checkParams completes the types of parameters of which nothing is known.
+// learnParams settles the types of the parameters of which IS NULL said nothing. It
+// reports whether what came after it said that one is no text, as in
+// $1 IS NULL OR time > $1.
+func (l *lowerer) learnParams() bool {
+	learned := false
+	for _, n := range l.untyped {
+		if l.params[n-1] == plan.Unknown {
+			l.params[n-1] = plan.Text
+		}
+		learned = learned || l.params[n-1] != plan.Text
+	}
+	return learned
+}
+
+// checkParams refuses parameters of which nothing is known.
 func (l *lowerer) checkParams() error {
 	for i, t := range l.params {
 		if t == plan.Unknown {
