@@ -2,7 +2,6 @@ package exec
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"sync/atomic"
 
@@ -73,27 +72,6 @@ func (p *Profile) rename(running, given plan.Node) {
 	for i, in := range running.Inputs() {
 		p.rename(in, from[i])
 	}
-}
-
-// Note returns lines that say what the operator of a node did: for plan.Print.
-func (p *Profile) Note(n plan.Node) []string {
-	np := p.Node(n)
-	if np == nil {
-		return nil
-	}
-	line := fmt.Sprintf("Rows: %d", np.Rows.Load())
-	if p.Clock != nil {
-		line += fmt.Sprintf(", time: %.3f ms", float64(np.Nanos.Load())/1e6)
-	}
-	lines := []string{line}
-	if s, ok := n.(*plan.Scan); ok && s.Table == plan.Samples {
-		c := &np.Counters
-		lines = append(lines,
-			fmt.Sprintf("Blocks: %d by summary, %d decoded, %d from the head, %d never looked at",
-				c.Summarized.Load(), c.Decoded.Load(), c.Head.Load(), c.Skipped.Load()),
-			fmt.Sprintf("Series: %d, samples looked at: %d, bytes read: %d", c.Series.Load(), c.Samples.Load(), c.Bytes.Load()))
-	}
-	return lines
 }
 
 // counters returns the counters of a scan; nil where nobody asks.

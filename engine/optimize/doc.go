@@ -6,5 +6,5 @@
 // bounds on value, which only rule out blocks.
 //
 //	fold ▶ subqueries ▶ joins with series ▶ filters down ▶ into scans ▶
-//	projections merged ▶ columns pruned ▶ summaries
+//	projections merged ▶ columns pruned ▶ empty projections dropped ▶ summaries
 package optimize

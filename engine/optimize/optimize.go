@@ -30,6 +30,7 @@ func rules() []rule {
 		{"filter in the scan", everywhere(scanFilter)},
 		{"merge projections", everywhere(mergeProjects)},
 		{"prune columns", prune},
+		{"drop projections", everywhere(dropProjects)},
 		{"answer from summaries", everywhere(summaries)},
 	}
 }

@@ -2,6 +2,7 @@ package optimize
 
 import (
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -126,18 +127,26 @@ func (n *narrowing) takeTime(e plan.Expr) bool {
 	s := &n.samples
 	switch op {
 	case ">=":
-		s.From = append(s.From[:len(s.From):len(s.From)], at)
+		s.From = with(s.From, at)
 	case ">":
-		s.From = append(s.From[:len(s.From):len(s.From)], justAfter(at))
+		s.From = with(s.From, justAfter(at))
 	case "<":
-		s.To = append(s.To[:len(s.To):len(s.To)], at)
+		s.To = with(s.To, at)
 	case "<=":
-		s.To = append(s.To[:len(s.To):len(s.To)], justAfter(at))
+		s.To = with(s.To, justAfter(at))
 	default:
-		s.From = append(s.From[:len(s.From):len(s.From)], at)
-		s.To = append(s.To[:len(s.To):len(s.To)], justAfter(at))
+		s.From = with(s.From, at)
+		s.To = with(s.To, justAfter(at))
 	}
 	return true
+}
+
+// with returns the bounds and another one, unless it is among them.
+func with(bounds []plan.Expr, bound plan.Expr) []plan.Expr {
+	if slices.ContainsFunc(bounds, func(b plan.Expr) bool { return plan.Equal(b, bound) }) {
+		return bounds
+	}
+	return append(bounds[:len(bounds):len(bounds)], bound)
 }
 
 // justAfter returns the instant after another.
@@ -197,10 +206,10 @@ func (n *narrowing) takeValue(e plan.Expr) {
 	}
 	s := &n.samples
 	if op == "=" || op[0] == '>' {
-		s.AtLeast = append(s.AtLeast[:len(s.AtLeast):len(s.AtLeast)], x)
+		s.AtLeast = with(s.AtLeast, x)
 	}
 	if op == "=" || op[0] == '<' {
-		s.AtMost = append(s.AtMost[:len(s.AtMost):len(s.AtMost)], x)
+		s.AtMost = with(s.AtMost, x)
 	}
 	if usable := s.Qualities & columnar.Usable; usable != 0 {
 		s.Qualities = usable
