@@ -10,7 +10,7 @@
 // functions_*.go and aggregates.go declare every overload in a line of text. A call
 // refers to its overload by pointer; [ResolveFunc] and [ResolveAggregate] choose it
 // by PostgreSQL's rules, [MustFunc] looks it up by its exact types. What a function
-// computes is written in packages eval and exec; a test there holds the two together.
+// computes is written in package eval, what an aggregate computes in package exec.
 //
 // Aggregates along time get more than what the statement writes: see
 // [AggregateFunc.Implicit].
