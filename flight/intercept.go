@@ -1,0 +1,88 @@
+package flight
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	servicePrefix   = "/arrow.flight.protocol.FlightService/"
+	handshakeMethod = servicePrefix + "Handshake"
+)
+
+// unary is the interceptor of calls with one message in each direction.
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	defer func() { err = s.finish(info.FullMethod, recover(), err) }()
+	ctx, done, err := s.admit(ctx, info.FullMethod)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return handler(ctx, req)
+}
+
+// stream is the interceptor of the other calls.
+func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer func() { err = s.finish(info.FullMethod, recover(), err) }()
+	ctx, done, err := s.admit(stream.Context(), info.FullMethod)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return handler(srv, &callStream{ServerStream: stream, ctx: ctx})
+}
+
+// callStream is a stream with the context of its call.
+type callStream struct {
+	grpc.ServerStream
+	ctx context.Context //nolint:containedctx // a stream is asked for its context
+}
+
+// Context returns the context of the call.
+func (s *callStream) Context() context.Context { return s.ctx }
+
+// admit finds out who calls and with which settings. The context that it returns
+// ends with the call or when the server is shut down for good.
+func (s *Server) admit(ctx context.Context, method string) (context.Context, func(), error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
+	done := func() { stop(); cancel(nil) }
+	if !strings.HasPrefix(method, servicePrefix) || method == handshakeMethod {
+		return ctx, done, nil
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	user, err := s.authenticate(md)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	c, err := s.newCall(user, md)
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return context.WithValue(ctx, callKey{}, c), done, nil
+}
+
+// finish turns what a handler ended with into a status (F5).
+func (s *Server) finish(method string, panicked any, err error) error {
+	if panicked != nil {
+		s.opts.Logger.Error("a call hit a bug", "method", method, "panic", panicked, "stack", string(debug.Stack()))
+		return status.Error(codes.Internal, shorten(fmt.Sprintf("internal error: %v", panicked)))
+	}
+	if err == nil {
+		return nil
+	}
+	st := toStatus(err)
+	if code := st.Code(); code == codes.Internal || code == codes.DataLoss || code == codes.Unknown {
+		s.opts.Logger.Error("a call ended with an error", "method", method, "code", code.String(), "error", err)
+	}
+	return st.Err()
+}

@@ -1,0 +1,141 @@
+package flight
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/trellisdb/trellis/engine"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// checkedPut is an incoming stream whose messages have been checked (F3). The first
+// message, which has been looked at, is received once more.
+type checkedPut struct {
+	flight.FlightService_DoPutServer
+	limit int
+	first *flight.FlightData
+}
+
+// Recv returns the next message.
+func (p *checkedPut) Recv() (*flight.FlightData, error) {
+	if p.first != nil {
+		data := p.first
+		p.first = nil
+		return data, nil
+	}
+	data, err := p.FlightService_DoPutServer.Recv()
+	if err != nil {
+		return nil, err
+	}
+	return data, checkMessage(data.GetDataHeader(), data.GetDataBody(), p.limit)
+}
+
+// DoPut takes in batches: of a command, or for the table that a plain path names.
+func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
+	in := &checkedPut{FlightService_DoPutServer: stream, limit: s.server.opts.MaxMessage}
+	first, err := in.Recv()
+	if errors.Is(err, io.EOF) {
+		return status.Error(codes.InvalidArgument, "the stream is empty: its first message has a descriptor")
+	}
+	if err != nil {
+		return err
+	}
+	desc := first.GetFlightDescriptor()
+	if desc == nil {
+		return status.Error(codes.InvalidArgument, "the first message of a stream has to have a descriptor: a command of Flight SQL, or the path samples")
+	}
+	in.first = first
+	if desc.GetType() == flight.DescriptorPATH {
+		return s.server.putPath(in, desc.GetPath(), first.GetAppMetadata())
+	}
+	if _, ok := command(desc.GetCmd()); !ok {
+		return status.Error(codes.InvalidArgument, "the descriptor of a stream that is written is a command of Flight SQL, or the path samples")
+	}
+	return s.FlightServer.DoPut(in)
+}
+
+// eachBatch calls f for every batch that comes in, after a check that its arrays are
+// what they say. It counts batches from 1.
+func eachBatch(reader flight.MessageReader, f func(n int, batch arrow.RecordBatch) error) error {
+	for n := 1; ; n++ {
+		if !reader.Next() {
+			if err := reader.Err(); err != nil && (n > 1 || !errors.Is(err, io.EOF)) {
+				return inBatch(malformed(err), n)
+			}
+			return nil
+		}
+		batch := reader.RecordBatch()
+		if err := array.ValidateRecordFull(batch); err != nil {
+			return inBatch(malformed(err), n)
+		}
+		if err := f(n, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// malformed is the error of a client that sends what is no Arrow data. Errors of the
+// stream itself stay what they are.
+func malformed(err error) error {
+	if s, ok := status.FromError(err); ok {
+		return s.Err()
+	}
+	return status.Error(codes.InvalidArgument, shorten(fmt.Sprintf("malformed Arrow data: %v", err)))
+}
+
+// inBatch names the batch in an error, whose code it keeps.
+func inBatch(err error, n int) error {
+	var user *plan.Error
+	if errors.As(err, &user) {
+		with := *user
+		with.Msg = fmt.Sprintf("batch %d: %s", n, user.Msg)
+		return &with
+	}
+	if s, ok := status.FromError(err); ok {
+		return status.Errorf(s.Code(), "batch %d: %s", n, s.Message())
+	}
+	return fmt.Errorf("batch %d: %w", n, err)
+}
+
+// bind reads the parameters of a statement; no batch at all leaves them unbound.
+// They may take as many bytes as a message.
+func (w *work) bind(reader flight.MessageReader, limit int) error {
+	if len(w.prepared.Params) == 0 {
+		return nil
+	}
+	held := int64(0)
+	return eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
+		if w.rows == nil {
+			w.rows = [][]plan.Literal{}
+		}
+		if held += sizeOf(batch); held > int64(limit) {
+			return plan.Errorf(0, plan.CodeTooMany, "the parameters take more than %d bytes", limit).
+				WithHint("write samples with CommandStatementIngest, or bind fewer rows at once")
+		}
+		for i := range int(batch.NumRows()) {
+			params, err := engine.ParamsFrom(batch, i)
+			if err != nil {
+				return inBatch(err, n)
+			}
+			w.rows = append(w.rows, params)
+		}
+		return nil
+	})
+}
+
+// newReader returns a reader of the batches of a stream.
+func newReader(in *checkedPut) (*flight.Reader, error) {
+	reader, err := flight.NewRecordReader(in, ipc.WithDelayReadSchema(true))
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return reader, nil
+}

@@ -1,0 +1,161 @@
+package flight
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow/flight"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine"
+	"github.com/trellisdb/trellis/engine/ingest"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// Engine is what the server serves; *engine.Engine is one.
+type Engine interface {
+	NewSession(user string) *engine.Session
+	Prepare(ctx context.Context, s *engine.Session, text string) (*engine.Statement, error)
+	Query(ctx context.Context, s *engine.Session, st *engine.Statement, params []plan.Literal) (columnar.Stream, error)
+	Exec(ctx context.Context, s *engine.Session, st *engine.Statement, params []plan.Literal) (int64, error)
+	NewIngest(s *engine.Session, opts ingest.Options) *engine.Ingest
+	Version() string
+}
+
+// Options are what a server is made of. Engine and Clock are required; the zero
+// value of every other field is a good default.
+type Options struct {
+	Engine Engine
+	Clock  func() int64 // the present instant, in microseconds
+	Logger *slog.Logger // nil: none
+
+	// SigningKey signs tickets, handles, cookies and tokens. Servers with the same
+	// key serve one another's. nil: a random one.
+	SigningKey []byte
+	// TicketLife is how long a ticket can be fetched; 0: an hour.
+	TicketLife time.Duration
+	// MaxMessage is the largest message that is taken in, in bytes, and the largest
+	// size that a batch may have when uncompressed; 0: 64 MiB.
+	MaxMessage int
+
+	// TLS encrypts; with ClientAuth set it also asks clients for certificates.
+	TLS *tls.Config
+	// Users are the users' passwords by name; nil: whoever reaches the server may
+	// use it.
+	Users map[string]string
+	// Open lets a server without users listen on other interfaces than loopback.
+	Open bool
+}
+
+// Server is a Flight SQL server.
+type Server struct {
+	opts    Options
+	seal    sealer
+	grpc    *grpc.Server
+	health  *health.Server
+	running running
+
+	life context.Context //nolint:containedctx // the server's: ends what still runs at the end of Shutdown
+	die  context.CancelCauseFunc
+}
+
+// errShutdown ends the calls that outlast Shutdown's deadline.
+var errShutdown = fmt.Errorf("the server is shutting down: %w", context.Canceled)
+
+// New returns a server that is ready to serve.
+func New(opts Options) (*Server, error) {
+	if opts.Engine == nil || opts.Clock == nil {
+		return nil, errors.New("flight: a server needs an engine and a clock")
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.TicketLife <= 0 {
+		opts.TicketLife = time.Hour
+	}
+	if opts.MaxMessage <= 0 {
+		opts.MaxMessage = 64 << 20
+	}
+	if opts.SigningKey == nil {
+		opts.SigningKey = make([]byte, 32)
+		if _, err := rand.Read(opts.SigningKey); err != nil {
+			return nil, fmt.Errorf("signing key: %w", err)
+		}
+	}
+	s := &Server{opts: opts, seal: sealer{opts.SigningKey}, health: health.NewServer()}
+	s.life, s.die = context.WithCancelCause(context.Background())
+	s.grpc = grpc.NewServer(s.grpcOptions()...)
+	flight.RegisterFlightServiceServer(s.grpc, newService(s))
+	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	return s, nil
+}
+
+func (s *Server) grpcOptions() []grpc.ServerOption {
+	opts := []grpc.ServerOption{
+		grpc.ChainUnaryInterceptor(s.unary),
+		grpc.ChainStreamInterceptor(s.stream),
+		grpc.MaxRecvMsgSize(s.opts.MaxMessage),
+		grpc.MaxSendMsgSize(s.opts.MaxMessage),
+		grpc.MaxConcurrentStreams(1024),
+		grpc.WaitForHandlers(true),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	}
+	if s.opts.TLS != nil {
+		opts = append(opts, grpc.Creds(credentials.NewTLS(s.opts.TLS)))
+	}
+	return opts
+}
+
+// Serve serves the connections of a listener, which it closes, until Shutdown; it
+// then returns nil. Without users it serves the machine's own clients only, unless
+// Options.Open is set.
+func (s *Server) Serve(lis net.Listener) error {
+	if s.opts.Users == nil && !s.opts.Open && !loopback(lis.Addr()) {
+		err := fmt.Errorf("%s can be reached from other machines and the server has no users: name users, listen on 127.0.0.1, or allow it expressly", lis.Addr())
+		return errors.Join(err, lis.Close())
+	}
+	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
+	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve %s: %w", lis.Addr(), err)
+	}
+	return nil
+}
+
+// loopback reports whether only the machine itself can reach an address.
+func loopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
+}
+
+// Shutdown refuses new calls and waits for those that run. When ctx is done before
+// they are, it cancels them, and returns ctx's error once they have ended.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.health.Shutdown()
+	ended := make(chan struct{})
+	go func() {
+		s.grpc.GracefulStop()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		s.die(errShutdown)
+		return nil
+	case <-ctx.Done():
+	}
+	s.die(errShutdown)
+	s.grpc.Stop()
+	<-ended
+	return fmt.Errorf("calls were cancelled: %w", ctx.Err())
+}
