@@ -31,7 +31,8 @@ type span struct{ months, days, micros float64 }
 // ParseInterval reads an interval: 1 month, 1 year 2 mons -3 days 04:05:06.7, 15m,
 // 1 h, @ 2 hours ago, 1-2 (years-months), and ISO 8601's P1Y2M3DT4H5M6S. A number
 // without a unit is of the given one. Fractions of months become days (30 to a
-// month), those of days become time, as in PostgreSQL. The error is an *Error with
+// month), those of days become time, as in PostgreSQL. The time is exact to the
+// microsecond up to 285 years. The error is an *Error with
 // CodeDatetimeFormat.
 func ParseInterval(text, defaultUnit string) (any, error) {
 	trimmed := strings.TrimSpace(text)

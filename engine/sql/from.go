@@ -249,12 +249,16 @@ func (l *lowerer) derived(t *table, s *pg.SelectStmt, alias *pg.Alias) (*from, e
 // renameTable says in the columns of a query's Project what table they are known
 // as, for printing.
 func renameTable(n plan.Node, alias string) plan.Node {
-	if p, ok := n.(*plan.Project); ok {
-		for i := range p.Cols {
-			p.Cols[i].Table = alias
-		}
+	p, ok := n.(*plan.Project)
+	if !ok {
+		return n
 	}
-	return n
+	renamed := *p
+	renamed.Cols = slices.Clone(p.Cols)
+	for i := range renamed.Cols {
+		renamed.Cols[i].Table = alias
+	}
+	return &renamed
 }
 
 // shifted returns the from as it is seen in a node that has by columns before it.

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
@@ -141,5 +143,38 @@ func TestDeclaredParameters(t *testing.T) {
 	}
 	if scope.Params[0] != plan.Date || len(scope.Params) != 2 {
 		t.Errorf("the scope's parameters were changed to %v", scope.Params)
+	}
+}
+
+// TestLowerIsPure lowers one statement many times at once: a Statement is not changed,
+// and the plans are the same.
+func TestLowerIsPure(t *testing.T) {
+	stmt, err := Parse("WITH x AS (SELECT * FROM samples WHERE series = $1) SELECT time_bucket('1 day', time), integral(value) FROM x GROUP BY 1 ORDER BY 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scope := testScope(t)
+	first, _, err := Lower(stmt, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := plan.Sprint(first)
+	var group errgroup.Group
+	for range 4 {
+		group.Go(func() error {
+			for range 50 {
+				n, _, err := Lower(stmt, scope)
+				if err != nil {
+					return err
+				}
+				if got := plan.Sprint(n); got != want {
+					return errors.New("another plan: " + got)
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
