@@ -46,6 +46,7 @@ var mayImport = map[string][]string{
 	"store/object":            {},
 	"store/object/s3":         {"store/object"},
 	"store/object/objecttest": {"store/object"},
+	"store/wal/waltest":       {"store/wal"},
 
 	// Floor 2: what exists.
 	"meta":          {"columnar", "columnar/codec", "columnar/zone"},

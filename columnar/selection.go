@@ -5,9 +5,11 @@ import "github.com/trellisdb/trellis/columnar/zone"
 // Range is a half-open range of instants.
 type Range struct{ From, To int64 }
 
-// Bins is a partition of time. Bin returns the bin that holds instant t; the next
-// one is Bin(bin.To). It is safe for concurrent use.
-type Bins interface{ Bin(t int64) zone.Bin }
+// Bins is a partition of time, safe for concurrent use.
+type Bins interface {
+	// Bin returns the bin that holds instant t; the next one is Bin(bin.To).
+	Bin(t int64) zone.Bin
+}
 
 // Selection is the one request type: which samples of which series are wanted,
 // and in which form. The store reads no more than it must to answer it.
