@@ -159,25 +159,31 @@ func (l *lowerer) on(f *from, n *plan.Join, quals *pg.Node) error {
 	if err != nil {
 		return err
 	}
-	width := len(n.Left.Fields())
+	n.LeftKeys, n.RightKeys, n.Where = joinKeys(plan.Conjuncts(where), len(n.Left.Fields()), len(f.node.Fields()))
+	return nil
+}
+
+// joinKeys takes conditions over the two sides of a join apart into pairs of keys that
+// are equal, each over its own side, and the rest; the left side has width of the total
+// columns.
+func joinKeys(conditions []plan.Expr, width, total int) (left, right []plan.Expr, where plan.Expr) {
 	var rest []plan.Expr
-	for _, c := range plan.Conjuncts(where) {
+	for _, c := range conditions {
 		call, ok := c.(*plan.Call)
 		if !ok || call.Func.Name != "=" {
 			rest = append(rest, c)
 			continue
 		}
 		a, b := call.Args[0], call.Args[1]
-		if within(b, 0, width) && within(a, width, len(f.node.Fields())) {
+		if within(b, 0, width) && within(a, width, total) {
 			a, b = b, a
 		}
-		if !within(a, 0, width) || !within(b, width, len(f.node.Fields())) {
+		if !within(a, 0, width) || !within(b, width, total) {
 			rest = append(rest, c)
 			continue
 		}
-		n.LeftKeys = append(n.LeftKeys, a)
-		n.RightKeys = append(n.RightKeys, shiftColumns(b, -width))
+		left = append(left, a)
+		right = append(right, shiftColumns(b, -width))
 	}
-	n.Where = plan.And(rest...)
-	return nil
+	return left, right, plan.And(rest...)
 }

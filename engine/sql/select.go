@@ -72,8 +72,8 @@ func (l *lowerer) selectRows(s *pg.SelectStmt, carry []string) (*query, error) {
 	return l.output(sel, node, s, carry)
 }
 
-// where filters the from's rows. Conditions of the form x IN (SELECT …) become
-// semi joins.
+// where filters the from's rows. Conditions of the form x IN (SELECT …) and EXISTS
+// (SELECT …) become semi joins.
 func (l *lowerer) where(f *from, n *pg.Node) error {
 	if n == nil {
 		return nil
@@ -81,7 +81,9 @@ func (l *lowerer) where(f *from, n *pg.Node) error {
 	var conditions []plan.Expr
 	var subqueries []*pg.Node
 	for _, c := range conjunctNodes(n) {
-		if sub, _ := inSubquery(c); sub != nil {
+		in, _ := inSubquery(c)
+		exists, _ := plainExists(c)
+		if in != nil || exists != nil {
 			subqueries = append(subqueries, c)
 			continue
 		}
@@ -95,7 +97,11 @@ func (l *lowerer) where(f *from, n *pg.Node) error {
 		f.node = &plan.Filter{Input: f.node, Where: where}
 	}
 	for _, c := range subqueries {
-		if err := l.semiJoin(f, c); err != nil {
+		join := l.semiJoin
+		if s, _ := plainExists(c); s != nil {
+			join = l.exists
+		}
+		if err := join(f, c); err != nil {
 			return err
 		}
 	}

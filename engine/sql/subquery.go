@@ -32,11 +32,7 @@ func (l *lowerer) subLink(v *pg.SubLink, sc exprScope) (plan.Expr, error) {
 		if err != nil {
 			return nil, err
 		}
-		one := &plan.Limit{Input: n, Count: &plan.Literal{Value: int64(1), T: plan.Bigint}}
-		count := &plan.Aggregation{Func: plan.MustAggregate("count"), At: pos}
-		rows := &plan.AggregateNode{Input: one, Aggs: []*plan.Aggregation{count}, Cols: []plan.Field{{Name: "count", Type: plan.Bigint}}}
-		zero := &plan.Literal{Value: int64(0), T: plan.Bigint, At: pos}
-		return plan.NewCall(pos, ">", &plan.Subquery{Plan: rows, At: pos}, zero), nil
+		return anyRow(n, pos), nil
 	case pg.SubLinkType_ANY_SUBLINK:
 		return nil, l.refuse(v.GetLocation(), "x IN (SELECT …) here is").
 			WithHint("It stands as a condition of its own in WHERE, next to others joined by AND; or write a JOIN.")
