@@ -182,4 +182,3 @@ func noTransaction(cmd interface{ GetTransactionId() []byte }) error {
 }
 
 var errTransaction = status.Error(codes.Unimplemented, "the server has no transactions: every statement and every batch stands by itself (autocommit)")
-

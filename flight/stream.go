@@ -213,7 +213,7 @@ func arraySize(a arrow.Array) int64 {
 	case *array.Null:
 		return 0
 	case *array.String:
-		return size + 4*n + textBytes(a.ValueOffset, a.Len())
+		return size + 4*n + int64(len(a.ValueBytes()))
 	case *array.Dictionary:
 		return size + 4*n + arraySize(a.Dictionary())
 	}
@@ -231,12 +231,4 @@ func arraySize(a arrow.Array) int64 {
 		c.Release()
 	}
 	return size
-}
-
-// textBytes returns the bytes between the first and the last of n offsets.
-func textBytes(offset func(i int) int, n int) int64 {
-	if n == 0 {
-		return 0
-	}
-	return int64(offset(n) - offset(0))
 }
