@@ -20,6 +20,16 @@ func (p *pairs) sxx() float64 { return deviations(p.n, &p.x, &p.x, &p.xx) }
 func (p *pairs) syy() float64 { return deviations(p.n, &p.y, &p.y, &p.yy) }
 func (p *pairs) sxy() float64 { return deviations(p.n, &p.y, &p.x, &p.yx) }
 
+// corr returns the coefficient of correlation.
+func (p *pairs) corr() float64 {
+	sxx, syy := p.sxx(), p.syy()
+	scale := math.Sqrt(sxx * syy)
+	if scale == 0 || math.IsInf(scale, 0) { // the product has left the range
+		scale = math.Sqrt(sxx) * math.Sqrt(syy)
+	}
+	return math.Max(-1, math.Min(1, p.sxy()/scale))
+}
+
 // deviations returns Σ(a−ā)(b−b̄) = (n·Σab − Σa·Σb) / n of n pairs; the difference
 // is exact before it is rounded.
 func deviations(n int64, a, b, products *kernel.Exact) float64 {
@@ -52,15 +62,14 @@ var regressions = map[string]func(p *pairs) (v float64, ok bool){
 		return p.y.Round()/n - p.sxy()/p.sxx()*(p.x.Round()/n), p.n > 0 && p.sxx() != 0
 	},
 	"corr": func(p *pairs) (float64, bool) {
-		c := p.sxy() / (math.Sqrt(p.sxx()) * math.Sqrt(p.syy()))
-		return math.Max(-1, math.Min(1, c)), p.n > 0 && p.sxx() != 0 && p.syy() != 0
+		return p.corr(), p.n > 0 && p.sxx() != 0 && p.syy() != 0
 	},
 	"regr_r2": func(p *pairs) (float64, bool) {
 		if p.n > 0 && p.sxx() != 0 && p.syy() == 0 {
 			return 1, true
 		}
-		r := p.sxy() / (math.Sqrt(p.sxx()) * math.Sqrt(p.syy()))
-		return math.Min(1, r*r), p.n > 0 && p.sxx() != 0
+		r := p.corr()
+		return r * r, p.n > 0 && p.sxx() != 0
 	},
 }
 

@@ -17,7 +17,8 @@ import (
 func mergeable(n plan.Node) []*plan.Aggregation {
 	v, at := col(n, "value"), col(n, "time")
 	return []*plan.Aggregation{
-		{Func: plan.MustAggregate("count")}, agg(n, "count", v), agg(n, "sum", v), agg(n, "avg", v), agg(n, "min", v), agg(n, "max", v),
+		{Func: plan.MustAggregate("count")},
+		agg(n, "count", v), agg(n, "sum", v), agg(n, "avg", v), agg(n, "min", v), agg(n, "max", v),
 		agg(n, "stddev", v), agg(n, "stddev_pop", v), agg(n, "variance", v), agg(n, "var_pop", v),
 		agg(n, "first", v), agg(n, "last", v), agg(n, "first", v, at), agg(n, "last", v, at),
 		agg(n, "min_by", at, v), agg(n, "max_by", at, v),

@@ -8,7 +8,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/exec"
@@ -47,10 +46,13 @@ func col(n plan.Node, name string) plan.Expr {
 	panic("no column " + name)
 }
 
-func text(s string) plan.Expr                       { return &plan.Literal{Value: s, T: plan.Text} }
-func number(x float64) plan.Expr                    { return &plan.Literal{Value: x, T: plan.Double} }
-func integer(x int64) plan.Expr                     { return &plan.Literal{Value: x, T: plan.Bigint} }
-func instant(t int64) plan.Expr                     { return &plan.Literal{Value: t, T: plan.Timestamptz} }
+func text(s string) plan.Expr    { return &plan.Literal{Value: s, T: plan.Text} }
+func number(x float64) plan.Expr { return &plan.Literal{Value: x, T: plan.Double} }
+
+func integer(x int64) plan.Expr { return &plan.Literal{Value: x, T: plan.Bigint} }
+
+func instant(t int64) plan.Expr { return &plan.Literal{Value: t, T: plan.Timestamptz} }
+
 func span(s plan.Span) plan.Expr                    { return &plan.Literal{Value: s, T: plan.Interval} }
 func call(name string, args ...plan.Expr) plan.Expr { return plan.NewCall(0, name, args...) }
 
@@ -143,5 +145,3 @@ func appendRows(rows [][]any, b arrow.RecordBatch, fields []plan.Field) ([][]any
 	}
 	return rows, nil
 }
-
-var _ columnar.Stream = (*stream)(nil)

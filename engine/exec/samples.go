@@ -129,11 +129,7 @@ func (s *samples) Next(ctx context.Context) (arrow.RecordBatch, error) {
 	defer in.Release()
 	b := &sampleBatch{RecordBatch: in, n: int(in.NumRows())}
 	b.runs = appendRuns(nil, in.Column(0).(*array.Int32).Int32Values())
-	times, err := eval.FromArray(in.Column(1), plan.Timestamptz)
-	if err != nil {
-		return nil, err
-	}
-	b.times = times.Ints
+	b.times = arrow.Int64Traits.CastFromBytes(arrow.TimestampTraits.CastToBytes(in.Column(1).(*array.Timestamp).TimestampValues()))
 	cols := make([]arrow.Array, 0, len(s.cols))
 	for _, make := range s.cols {
 		col, err := make(s, b)
