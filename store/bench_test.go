@@ -229,3 +229,34 @@ func calendar(b testing.TB, z *zone.Zone, name string) columnar.Bins {
 	}
 	return localBins{bins}
 }
+
+func BenchmarkThousandSeriesByMonth(b *testing.B) {
+	d := newDiskDatabase(b)
+	sel := columnar.Selection{
+		Qualities: columnar.Usable, Stats: columnar.StatSum | columnar.StatRange, Counters: new(columnar.Counters),
+	}
+	utc, err := zone.Load("UTC")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bins := calendar(b, utc, "1 month")
+	r := rand.New(rand.NewPCG(1, 1))
+	year := []columnar.Range{{From: benchFrom, To: benchFrom + 365*day}}
+	grid := columnar.Grid{Period: 60 * second, BlockLen: 1440}
+	in := sensor(columnar.Series{Grid: grid}, benchFrom, 365*1440, r)
+	for i := range 1000 {
+		in.Series = d.create(b, fmt.Sprint(i), columnar.Double, grid)
+		d.append(b, in)
+		sel.Series = append(sel.Series, in.Series)
+		sel.Ranges, sel.Bins = append(sel.Ranges, year), append(sel.Bins, bins)
+	}
+	d.flush(b)
+	b.ResetTimer()
+	for range b.N {
+		if rows := len(readSummaries(b, d.Store, sel)); rows != 12_000 {
+			b.Fatal(rows, "rows")
+		}
+	}
+	b.ReportMetric(float64(d.Stats().CacheBytes)/(1<<20), "MiB-of-indexes")
+	b.ReportMetric(float64(sel.Counters.Decoded.Load()), "decoded")
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +41,11 @@ type database struct {
 func newDatabase(t testing.TB) *database {
 	t.Helper()
 	d := &database{bucket: new(object.Memory), dir: t.TempDir()}
-	catalog, err := sqlite.Open(context.Background(), filepath.Join(d.dir, "catalog.db"))
+	path := filepath.Join(d.dir, "catalog.db")
+	if err := os.WriteFile(path, emptyCatalog(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	catalog, err := sqlite.Open(context.Background(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,6 +62,25 @@ func newDatabase(t testing.TB) *database {
 	})
 	return d
 }
+
+// emptyCatalog returns the file of a new catalog. To copy it is faster than to
+// make one.
+var emptyCatalog = sync.OnceValue(func() []byte {
+	dir, err := os.MkdirTemp("", "catalog")
+	if err != nil {
+		panic(err)
+	}
+	path := filepath.Join(dir, "catalog.db")
+	catalog, err := sqlite.Open(context.Background(), path)
+	if err == nil {
+		err = catalog.Close()
+	}
+	data, readErr := os.ReadFile(path)
+	if err := errors.Join(err, readErr, os.RemoveAll(dir)); err != nil {
+		panic(err)
+	}
+	return data
+})
 
 func clock() int64 { return time.Now().UnixMicro() }
 

@@ -310,6 +310,33 @@ func (m *model) compare(t testing.TB, d *database, r *rand.Rand) {
 	}
 }
 
+// compareBlocks compares the list of blocks with the model.
+func (m *model) compareBlocks(t testing.TB, d *database) {
+	t.Helper()
+	for _, s := range m.series {
+		want := m.blocks(s, m.of(s))
+		err := d.Blocks(context.Background(), []columnar.Series{s}, func(got columnar.BlockInfo) bool {
+			b := want[got.Block]
+			if b == nil {
+				t.Fatalf("series %d: block %d is not there, or there twice", s.ID, got.Block)
+			}
+			delete(want, got.Block)
+			sum := columnar.Summarize(b, 0, b.Len, columnar.Usable, columnar.StatRange)
+			usable := sum.Values > 0
+			if got.Count != columnar.CountQualities(b, 0, b.Len) || got.Usable != usable || usable && (got.Min != sum.Min || got.Max != sum.Max) {
+				t.Fatalf("series %d: %+v, want %+v", s.ID, got, sum)
+			}
+			if (got.Segment == "") != (got.Bytes == 0) {
+				t.Fatalf("series %d: block %d has %d bytes in segment %q", s.ID, got.Block, got.Bytes, got.Segment)
+			}
+			return true
+		})
+		if err != nil || len(want) > 0 {
+			t.Fatalf("series %d: %d blocks are missing, error %v", s.ID, len(want), err)
+		}
+	}
+}
+
 // seed returns the seed of a random test: TRELLIS_SEED, or a new one.
 func seed(t testing.TB) uint64 {
 	t.Helper()
@@ -341,6 +368,8 @@ func TestAStoreAnswersAsAMapDoesWhateverIsWrittenFlushedAndReopened(t *testing.T
 					d.flush(t)
 				case n < 14:
 					d.reopen(t)
+				case n < 15:
+					m.compareBlocks(t, d)
 				default:
 					m.compare(t, d, r)
 				}

@@ -12,7 +12,8 @@ import (
 
 // Open locks the directory, which wraps ErrLocked where another process has it,
 // and makes the log ready: a torn group at the end is cut off. What makes that
-// impossible is columnar.ErrCorrupt and names the file.
+// impossible is columnar.ErrCorrupt and names the file. So is a log that has
+// records but does not reach to Start: it belongs to something else.
 func Open(o Options) (*Log, error) {
 	if o.FS == nil {
 		o.FS = OS{}
@@ -74,13 +75,26 @@ func (l *Log) recover(start uint64) (err error) {
 	case l.io.durable >= start:
 		return nil
 	}
-	// All that is there is in segments already, and some that was lost too.
-	old := l.io.files
-	l.io.files, l.io.durable = nil, start
-	if err := l.rotate(); err != nil {
-		return err
+	if l.withoutRecords() {
+		// Files without a record: the log begins anew where the segments end.
+		old := l.io.files
+		l.io.files, l.io.durable = nil, start
+		if err := l.rotate(); err != nil {
+			return err
+		}
+		return l.remove(old)
 	}
-	for _, position := range old {
+	return fmt.Errorf("%w: the log ends at position %d, but the segments of the catalog hold everything up to %d: "+
+		"this is not the log of this catalog, or an old copy of it; move the directory away to go on without it",
+		columnar.ErrCorrupt, l.io.durable, start)
+}
+
+// withoutRecords reports whether the files hold no record.
+func (l *Log) withoutRecords() bool { return l.io.durable == l.io.files[0] }
+
+// remove removes files.
+func (l *Log) remove(files []uint64) error {
+	for _, position := range files {
 		if err := l.fs.Remove(l.path(position)); err != nil {
 			return err
 		}
