@@ -111,6 +111,7 @@ func (w *work) bind(reader flight.MessageReader, limit int) error {
 	if len(w.prepared.Params) == 0 {
 		return nil
 	}
+	w.rows = nil // what the handle had before
 	held := int64(0)
 	return eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
 		if w.rows == nil {
