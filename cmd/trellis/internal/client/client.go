@@ -1,0 +1,106 @@
+// Package client runs statements and sends samples, alike in a database that a server
+// offers over Flight and in one that lies in a directory and is opened in this
+// process.
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"google.golang.org/grpc/status"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// DefaultServer is where a server listens unless it is told otherwise.
+const DefaultServer = "grpc://127.0.0.1:31337"
+
+// Conn is a connection to a database. It is one session: what SET sets holds until it
+// is closed. Its methods are called by one goroutine at a time.
+type Conn interface {
+	// Run runs one statement. The columns of params, a batch of one row, are the
+	// values of $1, $2, ...; nil: none. Mistakes in the statement are a
+	// *StatementError.
+	Run(ctx context.Context, statement string, params arrow.RecordBatch) (*Result, error)
+	// Ingest begins a stream of batches of samples, as engine/ingest describes them.
+	Ingest(ctx context.Context) (Ingest, error)
+	// Close ends the session; an embedded database writes what it holds in memory.
+	Close() error
+}
+
+// Result is what a statement came to.
+type Result struct {
+	Rows    columnar.Stream // to be closed by the caller; nil where the statement yields none
+	Changed int64           // rows that a statement without rows wrote
+}
+
+// Ingest is a stream of batches of samples into a database.
+type Ingest interface {
+	// Write sends a batch, which stays the caller's. It may return before the batch is
+	// stored; an error may be that of a batch before it.
+	Write(batch arrow.RecordBatch) error
+	// Durable returns how many samples are stored for good by now.
+	Durable() int64
+	// Close waits until all batches are stored for good.
+	Close() error
+}
+
+// StatementError is a mistake in a statement, as the user is to see it: over several
+// lines, with the place marked where it is known.
+type StatementError struct {
+	Shown string
+	Err   error
+}
+
+// Error returns what is shown.
+func (e *StatementError) Error() string { return e.Shown }
+
+// Unwrap returns the error behind it.
+func (e *StatementError) Unwrap() error { return e.Err }
+
+// shown returns an error of the engine as a *StatementError where it is a mistake of
+// the user.
+func shown(err error, statement string) error {
+	var mistake *plan.Error
+	if errors.As(err, &mistake) {
+		return &StatementError{Shown: mistake.Show(statement), Err: err}
+	}
+	return err
+}
+
+// fromStatus returns an error of a server without what gRPC puts around it.
+func fromStatus(err error, address string) error {
+	s, ok := status.FromError(err)
+	if !ok || err == nil {
+		return err
+	}
+	if strings.HasPrefix(s.Message(), "ERROR: ") {
+		return &StatementError{Shown: s.Message(), Err: err}
+	}
+	return &remoteError{address: address, status: s}
+}
+
+// remoteError is an error that came from a server or of the way to it.
+type remoteError struct {
+	address string
+	status  *status.Status
+}
+
+// Error names the server and says what is wrong.
+func (e *remoteError) Error() string {
+	msg := e.status.Message()
+	if strings.Contains(msg, "connection refused") || strings.Contains(msg, "no such host") {
+		return fmt.Sprintf("no server answers at %s: start one with \"trellis serve\", or name another with --server", e.address)
+	}
+	if strings.Contains(msg, "tls: ") || strings.Contains(msg, "error reading server preface") {
+		return fmt.Sprintf("server %s: %s (grpc:// is for servers without TLS, grpc+tls:// for those with it)", e.address, msg)
+	}
+	return fmt.Sprintf("server %s: %s", e.address, msg)
+}
+
+// GRPCStatus lets status.Code see the code.
+func (e *remoteError) GRPCStatus() *status.Status { return e.status }

@@ -1,0 +1,94 @@
+package importer
+
+import (
+	"sort"
+
+	"github.com/trellisdb/trellis/columnar"
+)
+
+// maxRefusals is how many refusals a report tells one by one.
+const maxRefusals = 10
+
+// Report says what became of all that was read. A value is what a row has in one of
+// the columns of values; every one is stored, skipped or refused (P2).
+type Report struct {
+	Files   int   `json:"files"`
+	Bytes   int64 `json:"bytes"`   // of the files, as they are
+	Rows    int64 `json:"rows"`    // below the headers
+	Samples int64 `json:"samples"` // stored; in a dry run, that would be
+
+	WithoutValue int64 `json:"without_value"` // of the samples
+	Uncertain    int64 `json:"uncertain"`     // of the samples
+	Bad          int64 `json:"bad"`           // of the samples, those without a value among them
+	Duplicates   int64 `json:"duplicates"`    // of the samples, those whose slot had one in this import already: the last is kept
+	Skipped      int64 `json:"skipped"`       // values that were empty
+
+	RefusedRows   int64     `json:"refused_rows"`
+	RefusedValues int64     `json:"refused_values"` // in rows that were not refused
+	Refusals      []Refusal `json:"refusals"`       // the first few
+	Notes         []string  `json:"notes,omitempty"`
+
+	Created int             `json:"series_created"`
+	Series  []*SeriesReport `json:"series"` // in order of name
+	Micros  int64           `json:"elapsed_us"`
+	DryRun  bool            `json:"dry_run,omitempty"`
+}
+
+// Refusal is a row, or a value, that was not stored.
+type Refusal struct {
+	File   string `json:"file"`
+	Line   int64  `json:"line"` // of a Parquet file, the row
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// SeriesReport says what a series got.
+type SeriesReport struct {
+	Name         string `json:"series"`
+	Created      bool   `json:"created"`
+	Samples      int64  `json:"samples"`
+	WithoutValue int64  `json:"without_value"`
+	Uncertain    int64  `json:"uncertain"`
+	Bad          int64  `json:"bad"`
+	Duplicates   int64  `json:"duplicates"`
+	Period       int64  `json:"sample_t_us"`
+	First        int64  `json:"first_us"` // instants, in microseconds
+	Last         int64  `json:"last_us"`
+}
+
+// count counts a sample.
+func (s *SeriesReport) count(instant int64, o outcome) {
+	if s.Samples == 0 {
+		s.First, s.Last = instant, instant
+	}
+	s.First, s.Last = min(s.First, instant), max(s.Last, instant)
+	s.Samples++
+	if o.void {
+		s.WithoutValue++
+	}
+	switch o.status.Quality() {
+	case columnar.Uncertain:
+		s.Uncertain++
+	case columnar.Bad:
+		s.Bad++
+	}
+}
+
+// sum adds up what the series got.
+func (r *Report) sum(targets []*target) {
+	r.Samples, r.WithoutValue, r.Uncertain, r.Bad, r.Duplicates = 0, 0, 0, 0, 0
+	r.Series = nil
+	for _, t := range targets {
+		s := t.report
+		r.Samples += s.Samples
+		r.WithoutValue += s.WithoutValue
+		r.Uncertain += s.Uncertain
+		r.Bad += s.Bad
+		r.Duplicates += s.Duplicates
+		r.Series = append(r.Series, s)
+	}
+	sort.Slice(r.Series, func(i, j int) bool { return r.Series[i].Name < r.Series[j].Name })
+}
+
+// Refused returns how many rows and values were refused.
+func (r *Report) Refused() int64 { return r.RefusedRows + r.RefusedValues }

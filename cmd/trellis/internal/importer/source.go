@@ -1,0 +1,170 @@
+package importer
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// chunkRows and chunkBytes are how much of a file is held at a time.
+const (
+	chunkRows  = 8192
+	chunkBytes = 8 << 20
+)
+
+// chunk is some rows of a file, column by column. Columns that nobody asked for are
+// empty.
+type chunk struct {
+	rows int
+	cols []column
+	line func(row int) int64 // of the file, from 1; of a Parquet file, the row
+}
+
+// column is the values of a column: texts as they stand in the file, or values of a
+// type. The functions that a column does not have are nil.
+type column struct {
+	texts   []string
+	null    func(row int) bool // nil: only what is written as such
+	float   func(row int) float64
+	integer func(row int) int64
+	boolean func(row int) bool
+	stamp   func(row int) stamp
+}
+
+// empty reports whether there is nothing at all in a row.
+func (c *column) empty(row int) bool {
+	if c.null != nil && c.null(row) {
+		return true
+	}
+	return c.texts != nil && c.texts[row] == ""
+}
+
+// rowFault is a row that could not be read.
+type rowFault struct {
+	line   int64
+	reason string
+}
+
+// source yields the rows of one file.
+type source interface {
+	// columns returns the names of the columns, in order.
+	columns() []string
+	// want says which columns are asked for.
+	want(columns []bool)
+	// next returns the next rows and those that cannot be read; io.EOF after the
+	// last. Another error says that the rest of the file cannot be read. The chunk is
+	// good until the next call.
+	next() (*chunk, []rowFault, error)
+	// timeColumn returns the column that the file itself says holds time, or -1.
+	timeColumn() int
+	close() error
+}
+
+// The formats of files.
+const (
+	formatCSV     = "csv"
+	formatTSV     = "tsv"
+	formatParquet = "parquet"
+)
+
+var (
+	magicGzip    = []byte{0x1f, 0x8b}
+	magicZstd    = []byte{0x28, 0xb5, 0x2f, 0xfd}
+	magicParquet = []byte("PAR1")
+)
+
+// open opens a file, "-" for standard input; progress is advanced by the bytes that
+// are read.
+func open(name string, o *Options, progress *atomic.Int64) (source, error) {
+	if name == "-" {
+		return openText(name, io.NopCloser(os.Stdin), o, progress)
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a directory: name the files in it, such as %s", name, filepath.Join(name, "*.csv"))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	head := make([]byte, 4)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+	}
+	if n == 0 && info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("%s is empty", name), f.Close())
+	}
+	if bytes.Equal(head, magicParquet) || o.Format == formatParquet {
+		s, err := openParquet(name, f, info.Size(), progress)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+		return s, nil
+	}
+	return openText(name, f, o, progress)
+}
+
+// counting counts what is read.
+type counting struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c counting) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(int64(n))
+	return n, err
+}
+
+// openText opens CSV or TSV, compressed or not.
+func openText(name string, f io.ReadCloser, o *Options, progress *atomic.Int64) (source, error) {
+	in := bufio.NewReaderSize(counting{f, progress}, 256<<10)
+	text, err := decompress(in)
+	if err == nil {
+		var s source
+		if s, err = newCSV(name, text, f, o); err == nil {
+			return s, nil
+		}
+	}
+	return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+}
+
+// decompress returns what a stream holds, by its first bytes.
+func decompress(in *bufio.Reader) (*bufio.Reader, error) {
+	head, err := in.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	var inner io.Reader
+	switch {
+	case bytes.HasPrefix(head, magicGzip):
+		inner, err = gzip.NewReader(in)
+	case bytes.HasPrefix(head, magicZstd):
+		inner, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<30), zstd.WithDecoderConcurrency(1))
+	default:
+		return in, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bufio.NewReaderSize(inner, 256<<10), nil
+}
+
+// isTSV reports whether a name says that its fields are separated by tabs.
+func isTSV(name string) bool {
+	name = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".zst")
+	return strings.HasSuffix(name, ".tsv") || strings.HasSuffix(name, ".tab")
+}
