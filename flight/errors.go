@@ -3,6 +3,7 @@ package flight
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,6 +36,23 @@ func inStatement(err error, text string) error {
 		return nil
 	}
 	return &statementError{err, text}
+}
+
+// within says where an error happened, and keeps what kind of error it is.
+func within(err error, place string) error {
+	if err == nil {
+		return nil
+	}
+	var user *plan.Error
+	if errors.As(err, &user) {
+		with := *user
+		with.Msg = place + ": " + user.Msg
+		return &with
+	}
+	if s, ok := status.FromError(err); ok {
+		return status.Error(s.Code(), place+": "+s.Message())
+	}
+	return fmt.Errorf("%s: %w", place, err)
 }
 
 // toStatus returns an error as the status that a client sees: the one place where

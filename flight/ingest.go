@@ -44,7 +44,7 @@ func (c *commands) DoPutCommandStatementIngest(ctx context.Context, cmd flightsq
 		return 0, err
 	}
 	err = eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
-		return inBatchOf(to.write(ctx, batch), n)
+		return inBatch(to.write(ctx, batch), n)
 	})
 	return to.counts().Rows, err
 }
@@ -74,7 +74,7 @@ func (s *Server) putPath(in *checkedPut, path []string, options []byte) error {
 	defer reader.Release()
 	return eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
 		if err := to.write(ctx, batch); err != nil {
-			return inBatchOf(err, n)
+			return inBatch(err, n)
 		}
 		counts, err := json.Marshal(to.counts())
 		if err != nil {
@@ -82,14 +82,6 @@ func (s *Server) putPath(in *checkedPut, path []string, options []byte) error {
 		}
 		return in.Send(&flight.PutResult{AppMetadata: counts})
 	})
-}
-
-// inBatchOf names the batch in an error of a sink; nil stays nil.
-func inBatchOf(err error, n int) error {
-	if err == nil {
-		return nil
-	}
-	return inBatch(err, n)
 }
 
 // ingestSink returns the sink of a command for bulk ingestion.
@@ -228,7 +220,7 @@ func (s *seriesSink) write(ctx context.Context, batch arrow.RecordBatch) error {
 	for i := range rows {
 		row, err := engine.ParamsFrom(batch, i)
 		if err != nil {
-			return atRow(err, i)
+			return within(err, fmt.Sprintf("row %d", i+1))
 		}
 		params = append(params, row...)
 	}
@@ -275,17 +267,6 @@ func (s *seriesSink) insert(schema *arrow.Schema, rows int) string {
 }
 
 func (s *seriesSink) counts() putCounts { return putCounts{Rows: s.rows, Created: s.rows} }
-
-// atRow names the row, counted from 1, in a user's mistake.
-func atRow(err error, row int) error {
-	var user *plan.Error
-	if errors.As(err, &user) {
-		with := *user
-		with.Msg = fmt.Sprintf("row %d: %s", row+1, user.Msg)
-		return &with
-	}
-	return fmt.Errorf("row %d: %w", row+1, err)
-}
 
 // withoutPlace takes the position out of a mistake, for the client has not seen the
 // statement that it is in.

@@ -91,19 +91,8 @@ func malformed(err error) error {
 	return status.Error(codes.InvalidArgument, shorten(fmt.Sprintf("malformed Arrow data: %v", err)))
 }
 
-// inBatch names the batch in an error, whose code it keeps.
-func inBatch(err error, n int) error {
-	var user *plan.Error
-	if errors.As(err, &user) {
-		with := *user
-		with.Msg = fmt.Sprintf("batch %d: %s", n, user.Msg)
-		return &with
-	}
-	if s, ok := status.FromError(err); ok {
-		return status.Errorf(s.Code(), "batch %d: %s", n, s.Message())
-	}
-	return fmt.Errorf("batch %d: %w", n, err)
-}
+// inBatch names the batch in an error; nil stays nil.
+func inBatch(err error, n int) error { return within(err, fmt.Sprintf("batch %d", n)) }
 
 // bind reads the parameters of a statement; no batch at all leaves them unbound.
 // They may take as many bytes as a message.

@@ -71,19 +71,10 @@ func (s *Server) newCall(user string, md metadata.MD) (*call, error) {
 		}
 		var err error
 		if c.settings, err = s.change(user, c.settings, name, &value); err != nil {
-			return nil, inHeader(err, header)
+			return nil, within(err, "header "+header)
 		}
 	}
 	return c, nil
-}
-
-// inHeader names the header in a user's mistake.
-func inHeader(err error, header string) error {
-	var e *plan.Error
-	if errors.As(err, &e) {
-		return plan.Errorf(0, e.Code, "header %s: %s", header, e.Msg).WithHint("%s", e.Hint)
-	}
-	return err
 }
 
 // openCookie reads the session's cookie, where there is one.

@@ -131,16 +131,10 @@ func (w *work) query(ctx context.Context) (columnar.Stream, error) {
 
 // inRow names the row of the parameters in a user's mistake.
 func (w *work) inRow(err error, i int) error {
-	var e *plan.Error
 	if len(w.rows) < 2 {
 		return err
 	}
-	if errors.As(err, &e) {
-		with := *e
-		with.Msg = fmt.Sprintf("row %d of the parameters: %s", i+1, e.Msg)
-		return &with
-	}
-	return fmt.Errorf("row %d of the parameters: %w", i+1, err)
+	return within(err, fmt.Sprintf("row %d of the parameters", i+1))
 }
 
 // runs is the stream of a statement that is run for one row of parameters after
@@ -170,8 +164,11 @@ func (r *runs) Next(ctx context.Context) (arrow.RecordBatch, error) {
 			r.in, r.next = in, r.next+1
 		}
 		batch, err := r.in.Next(ctx)
+		if err == nil {
+			return batch, nil
+		}
 		if !errors.Is(err, io.EOF) {
-			return batch, err
+			return nil, r.inRow(err, r.next-1)
 		}
 		if err := r.Close(); err != nil {
 			return nil, err
