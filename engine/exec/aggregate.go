@@ -113,7 +113,16 @@ func (q *query) sampleMorsels(ctx context.Context, scan *plan.Scan, steps []plan
 				}
 			}()
 			s = q.Profile.watch(scan, s)
-			for _, step := range steps {
+			for i, step := range steps {
+				if f, ok := step.(*plan.Filter); ok && i == len(steps)-1 {
+					taken, err := q.takeFilter(into, f)
+					if err != nil {
+						return err
+					}
+					if taken {
+						break
+					}
+				}
 				if s, err = q.transform(step, s); err != nil {
 					return err
 				}

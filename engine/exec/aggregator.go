@@ -16,6 +16,9 @@ type aggregator struct {
 	node    *plan.AggregateNode
 	ordered bool // samples come series by series, each in order of time
 
+	where  *condition  // rows to leave out; nil: none
+	passed func(n int) // called with the number of those that were not; nil: nobody asks
+
 	keys     []*eval.Program
 	args     []*eval.Program // distinct arguments and sort keys of all calls
 	argExprs []plan.Expr
@@ -37,6 +40,7 @@ type groupingSet struct {
 	keys   []int
 	groups *groups
 	accs   []accumulator
+	mine   []eval.Vector // of pick
 }
 
 func (q *query) newAggregator(n *plan.AggregateNode, ordered bool) (*aggregator, error) {
@@ -124,6 +128,34 @@ func volatile(e plan.Expr) bool {
 	return found
 }
 
+// takeFilter makes the aggregator filter its rows itself, without copying those that
+// are kept, and reports whether it can: where no expression is evaluated that the
+// filter may guard against a row, and no row makes a group.
+func (q *query) takeFilter(a *aggregator, n *plan.Filter) (bool, error) {
+	if len(a.keys) > 0 {
+		return false, nil
+	}
+	for _, e := range a.argExprs {
+		switch e.(type) {
+		case *plan.Column, *plan.Literal:
+		default:
+			return false, nil
+		}
+	}
+	for _, c := range a.calls {
+		if c.filter != nil {
+			return false, nil
+		}
+	}
+	var err error
+	a.where, err = q.compileCondition(n)
+	if q.Profile != nil {
+		rows := &q.Profile.of(n).Rows
+		a.passed = func(n int) { rows.Add(int64(n)) }
+	}
+	return true, err
+}
+
 // vectors evaluates programs over a batch.
 func vectors(programs []*eval.Program, b arrow.RecordBatch) ([]eval.Vector, error) {
 	out := make([]eval.Vector, len(programs))
@@ -147,9 +179,19 @@ func (a *aggregator) update(b arrow.RecordBatch) error {
 		return err
 	}
 	n := int(b.NumRows())
+	var keep columnar.Bitmap
+	if a.where != nil {
+		var kept int
+		if keep, kept, err = a.where.rows(b); err != nil {
+			return err
+		}
+		if a.passed != nil {
+			a.passed(kept)
+		}
+	}
 	in := make([]input, len(a.calls))
 	for i, c := range a.calls {
-		in[i].n = n
+		in[i].n, in[i].keep = n, keep
 		for _, arg := range c.args {
 			in[i].args = append(in[i].args, args[arg])
 		}
@@ -169,7 +211,11 @@ func (a *aggregator) update(b arrow.RecordBatch) error {
 
 func (a *aggregator) updateSet(s *groupingSet, keys []eval.Vector, in []input, n int) error {
 	ids := s.assign(keys, n)
-	a.runs = appendRuns(a.runs[:0], ids)
+	if s.groups.len() == 1 {
+		a.runs = append(a.runs[:0], run{to: n})
+	} else {
+		a.runs = appendRuns(a.runs[:0], ids)
+	}
 	for k, acc := range s.accs {
 		in[k].ids, in[k].runs = ids, a.runs
 		acc.grow(s.groups.len())
@@ -182,11 +228,16 @@ func (a *aggregator) updateSet(s *groupingSet, keys []eval.Vector, in []input, n
 
 // assign returns the groups of rows, of all of whose keys there are vectors.
 func (s *groupingSet) assign(keys []eval.Vector, n int) []int32 {
-	mine := make([]eval.Vector, len(s.keys))
-	for i, k := range s.keys {
-		mine[i] = keys[k]
+	return s.groups.assign(s.pick(keys), n)
+}
+
+// pick returns the set's own keys among those of the node.
+func (s *groupingSet) pick(keys []eval.Vector) []eval.Vector {
+	s.mine = s.mine[:0]
+	for _, k := range s.keys {
+		s.mine = append(s.mine, keys[k])
 	}
-	return s.groups.assign(mine, n)
+	return s.mine
 }
 
 // merge takes in the state of b, which saw the rows after those seen here.

@@ -49,8 +49,6 @@ func col(n plan.Node, name string) plan.Expr {
 func text(s string) plan.Expr    { return &plan.Literal{Value: s, T: plan.Text} }
 func number(x float64) plan.Expr { return &plan.Literal{Value: x, T: plan.Double} }
 
-func integer(x int64) plan.Expr { return &plan.Literal{Value: x, T: plan.Bigint} }
-
 func instant(t int64) plan.Expr { return &plan.Literal{Value: t, T: plan.Timestamptz} }
 
 func span(s plan.Span) plan.Expr                    { return &plan.Literal{Value: s, T: plan.Interval} }

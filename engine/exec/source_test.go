@@ -209,7 +209,7 @@ var plant = []testSeries{
 	{name: "c/door", kind: columnar.Boolean, period: 15 * minute, blockLen: 96, zone: "Asia/Kolkata", step: true, labels: `{"site": "a"}`, from: fall2023 + day, blocks: 9},
 	{name: "d/mode", kind: columnar.Enum, period: hour, blockLen: 24, zone: "Europe/Berlin", step: true, states: []string{"off", "on", "fault"}, labels: `{}`, from: fall2023, blocks: 20},
 	{name: "e/note", kind: columnar.Text, period: hour, blockLen: 48, zone: "UTC", labels: `{"site": "b"}`, from: fall2023, blocks: 5},
-	{name: "f/fine", kind: columnar.Double, period: 90 * second, blockLen: 64, zone: "Europe/Berlin", labels: `{"site": "b", "kind": "temperature"}`, from: fall2023 + 5*day, blocks: 300},
+	{name: "f/fine", kind: columnar.Double, period: 90 * second, blockLen: 64, zone: "Europe/Berlin", labels: `{"site": "b", "kind": "temperature"}`, from: fall2023 + 5*day, blocks: 150},
 }
 
 // newPlant returns the series of the tests with random samples.

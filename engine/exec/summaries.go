@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine/eval"
@@ -97,11 +98,7 @@ func (a *aggregator) summarize(row *summaryInput, keys []eval.Vector, i int) err
 		s := &a.sets[k]
 		group := int32(0)
 		if len(s.keys) > 0 {
-			mine := make([]eval.Vector, len(s.keys))
-			for j, key := range s.keys {
-				mine[j] = keys[key]
-			}
-			group = s.groups.find(mine, i)
+			group = s.groups.find(s.pick(keys), i)
 		}
 		for j, acc := range s.accs {
 			into, ok := acc.(summarizer)
@@ -121,13 +118,7 @@ func (a *aggregator) summarize(row *summaryInput, keys []eval.Vector, i int) err
 func (q *query) binRows(b *binding, reader *columnar.SummaryReader, in arrow.RecordBatch) (arrow.RecordBatch, error) {
 	s := samples{q: q, rows: b.rows, place: map[string]int{"time": 1}}
 	batch := &sampleBatch{RecordBatch: in, n: reader.Len()}
-	ids := make([]int32, reader.Len())
-	var row columnar.SummaryRow
-	for i := range ids {
-		reader.Row(i, &row)
-		ids[i] = row.Series
-	}
-	batch.runs = appendRuns(nil, ids)
+	batch.runs = appendRuns(nil, in.Column(0).(*array.Int32).Int32Values())
 	cols := make([]arrow.Array, len(b.scan.Columns))
 	for i, c := range b.scan.Columns {
 		switch {
