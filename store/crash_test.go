@@ -161,6 +161,7 @@ func crash(t *testing.T, steps int, r *rand.Rand) bool {
 }
 
 func TestAPowerCutAtAnyStepLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(seed(t), 0))
 	const stride = 4 // a run takes one step in four
 	for steps := 1 + r.IntN(stride); ; steps += stride {
@@ -177,8 +178,10 @@ func TestAPowerCutAtAnyStepLosesNothingAcknowledged(t *testing.T) {
 }
 
 func TestAFaultOfAnyStepOfAFlushIsSurvivedInPlace(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"put", "write", "put done", "commit", "commit done", "latest", "segments", "open", "read", "sync"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := rand.New(rand.NewPCG(seed(t), 0))
 			d := newDatabase(t)
 			d.options.HeadAge = -1
@@ -243,6 +246,7 @@ func rivals(t *testing.T) (first, second *database) {
 }
 
 func TestAWriterWhoseEpochIsOldOnlyReads(t *testing.T) {
+	t.Parallel()
 	d, rival := rivals(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 60})
 	one := func(i int) columnar.Samples {

@@ -43,6 +43,7 @@ func all(s ...columnar.Series) columnar.Selection {
 }
 
 func TestADamagedBlockIsNamedAndHarmsNoOtherSeries(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	g := columnar.Grid{Period: second, BlockLen: 64}
@@ -82,6 +83,7 @@ func TestADamagedBlockIsNamedAndHarmsNoOtherSeries(t *testing.T) {
 }
 
 func TestWritingIntoADamagedBlockHoldsUpNoOtherAndLosesNothing(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.options.HeadAge = -1
 	d.open(t)
@@ -149,6 +151,7 @@ func TestWritingIntoADamagedBlockHoldsUpNoOtherAndLosesNothing(t *testing.T) {
 }
 
 func TestAFullDiskRefusesSamplesAndKeepsWhatIsThere(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	disk := waltest.NewDisk()
 	var full atomic.Bool
@@ -192,6 +195,7 @@ func TestAFullDiskRefusesSamplesAndKeepsWhatIsThere(t *testing.T) {
 }
 
 func TestASecondStoreOnTheSameDirectoryIsRefusedAndDoesNotFenceTheFirst(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
@@ -204,6 +208,7 @@ func TestASecondStoreOnTheSameDirectoryIsRefusedAndDoesNotFenceTheFirst(t *testi
 }
 
 func TestSamplesThatBreakTheContractAreRefused(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
@@ -238,6 +243,7 @@ func TestSamplesThatBreakTheContractAreRefused(t *testing.T) {
 }
 
 func TestWritersWaitWhileTheHeadIsFull(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.options.HeadBytes = 10_000
 	gate := make(chan struct{})
@@ -272,6 +278,7 @@ func TestWritersWaitWhileTheHeadIsFull(t *testing.T) {
 }
 
 func TestAnOldHeadIsFlushedInTheBackground(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	var now atomic.Int64
 	d.options.Clock, d.options.HeadAge = now.Load, time.Minute
@@ -291,6 +298,7 @@ func TestAnOldHeadIsFlushedInTheBackground(t *testing.T) {
 }
 
 func TestASegmentThatIsHiddenIsRetired(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
@@ -318,6 +326,7 @@ func TestASegmentThatIsHiddenIsRetired(t *testing.T) {
 }
 
 func TestAStreamThatIsClosedEarlyOrCancelledEnds(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
@@ -368,6 +377,7 @@ func TestAStreamThatIsClosedEarlyOrCancelledEnds(t *testing.T) {
 }
 
 func TestAStreamOutlivesFlushesRetirementAndTheStore(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
@@ -415,8 +425,8 @@ func TestAStreamOutlivesFlushesRetirementAndTheStore(t *testing.T) {
 // run of slots, batch by batch, while readers check that a run has one value: what
 // a query sees is what some batches have left, never half of one.
 func TestQueriesSeeWholeBatchesWhileManyWrite(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
-	d.options.HeadBytes = 200_000
 	d.open(t)
 	const run = 150
 	var series []columnar.Series
@@ -468,13 +478,21 @@ func TestQueriesSeeWholeBatchesWhileManyWrite(t *testing.T) {
 			}
 		})
 	}
+	wg.Go(func() {
+		for time.Now().Before(deadline) {
+			if err := d.Flush(context.Background()); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 	wg.Wait()
-	if n := d.Stats().Snapshot; n < 2 {
-		t.Errorf("there were only %d flushes", n)
+	if n := d.Stats().Snapshot; n == 0 {
+		t.Error("nothing was flushed")
 	}
 }
 
 func TestBoundsAndQualitiesSkipBlocks(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 100})
@@ -494,6 +512,7 @@ func TestBoundsAndQualitiesSkipBlocks(t *testing.T) {
 }
 
 func TestALogWithSamplesOfAnUnknownSeriesIsAnError(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.options.HeadAge = -1
 	log, err := wal.Open(wal.Options{Dir: d.dir + "/log"})
@@ -514,6 +533,7 @@ func TestALogWithSamplesOfAnUnknownSeriesIsAnError(t *testing.T) {
 }
 
 func TestCloseLosesNothingThatIsAcknowledgedMeanwhile(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})

@@ -124,6 +124,7 @@ func child(dir string) error {
 }
 
 func TestAKilledProcessLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	kills := 10
 	if n := os.Getenv(killsEnv); n != "" {
 		var err error

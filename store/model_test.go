@@ -352,8 +352,10 @@ func seed(t testing.TB) uint64 {
 }
 
 func TestAStoreAnswersAsAMapDoesWhateverIsWrittenFlushedAndReopened(t *testing.T) {
+	t.Parallel()
 	for run := range 5 {
 		t.Run(strconv.Itoa(run), func(t *testing.T) {
+			t.Parallel()
 			r := rand.New(rand.NewPCG(seed(t), uint64(run)))
 			d := newDatabase(t)
 			d.options.Workers = 1 + r.IntN(4)
@@ -380,6 +382,7 @@ func TestAStoreAnswersAsAMapDoesWhateverIsWrittenFlushedAndReopened(t *testing.T
 }
 
 func TestASnapshotIsReadAsItWasWhateverIsWrittenLater(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(seed(t), 0))
 	d := newDatabase(t)
 	d.open(t)

@@ -9,6 +9,7 @@ import (
 const second = 1_000_000
 
 func TestWhatWasAppendedIsReadBackAtOnceAfterAFlushAndAfterARestart(t *testing.T) {
+	t.Parallel()
 	d := newDatabase(t)
 	d.open(t)
 	s := d.create(t, "a", columnar.Double, columnar.Grid{Period: second, BlockLen: 64})
