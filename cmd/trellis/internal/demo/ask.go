@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/trellisdb/trellis/cmd/trellis/internal/render"
 	"github.com/trellisdb/trellis/columnar/zone"
@@ -64,6 +65,12 @@ func (d *demo) ask(ctx context.Context) (*answers, error) {
 		if err := d.show(ctx, i+1, q, a); err != nil {
 			return nil, fmt.Errorf("question %d: %w", i+1, err)
 		}
+		if q.off {
+			if !bytes.Equal(a.Rows, out.Questions[i-1].Rows) {
+				return nil, fmt.Errorf("question %d: the answer is not that of question %d: this is a bug", i+1, i)
+			}
+			d.printf("All %s rows are the same as those above, to the last bit.\n", humanize.Comma(a.held.count()))
+		}
 		out.Questions = append(out.Questions, a)
 	}
 	return out, nil
@@ -74,16 +81,10 @@ const patience = 300 * time.Millisecond
 
 // answer asks a question, a second time if that is quick, and finds out what it
 // touched.
-func (d *demo) answer(ctx context.Context, q question) (_ *answer, err error) {
+func (d *demo) answer(ctx context.Context, q question) (*answer, error) {
 	if q.off {
-		if err := d.run(ctx, "SET trellis.summaries = 'off'"); err != nil {
-			return nil, err
-		}
-		defer func() {
-			if again := d.run(ctx, "SET trellis.summaries = 'on'"); err == nil {
-				err = again
-			}
-		}()
+		// As SET trellis.summaries = 'off', for these calls only.
+		ctx = metadata.AppendToOutgoingContext(ctx, "x-trellis-summaries", "off")
 	}
 	a := &answer{Title: q.title, SQL: q.sql}
 	for range 2 {
@@ -104,9 +105,11 @@ func (d *demo) answer(ctx context.Context, q question) (_ *answer, err error) {
 		return nil, err
 	}
 	a.Rows = text.Bytes()
-	if !strings.HasPrefix(q.sql, "EXPLAIN") {
-		a.Blocks, err = d.touched(ctx, q.sql)
+	if !q.touchesSamples() {
+		return a, nil
 	}
+	var err error
+	a.Blocks, err = d.touched(ctx, q.sql)
 	return a, err
 }
 
@@ -148,11 +151,7 @@ func (d *demo) show(ctx context.Context, number int, q question, a *answer) erro
 		}
 	}
 	d.printf("\n%d. %s\n\n    %s\n\n", number, q.title, strings.ReplaceAll(q.sql, "\n", "\n    "))
-	shown, err := a.held.rounded()
-	if err != nil {
-		return err
-	}
-	s, err := render.Write(ctx, d.opts.Out, shown.stream(), render.Options{Format: render.Table, Zone: z, MaxRows: q.show, Width: d.opts.Width})
+	s, err := render.Write(ctx, d.opts.Out, a.held.rounded().stream(), render.Options{Format: render.Table, Zone: z, MaxRows: q.show, Width: d.opts.Width})
 	if err != nil {
 		return err
 	}
@@ -160,15 +159,15 @@ func (d *demo) show(ctx context.Context, number int, q question, a *answer) erro
 		d.printf("… and %s rows more\n", humanize.Comma(left))
 	}
 	d.printf("\n")
-	if a.Blocks == nil {
-		return nil
-	}
 	times := "in " + short(a.took[0])
 	if len(a.took) > 1 {
 		times += ", asked again in " + short(a.took[1])
 	}
-	d.printf("%s; blocks: %s answered by summary, %s decoded, %s never looked at\n", times,
-		humanize.Comma(a.Blocks.Summarized), humanize.Comma(a.Blocks.Decoded), humanize.Comma(a.Blocks.Skipped))
+	if a.Blocks != nil {
+		times += fmt.Sprintf("; blocks: %s answered by summary, %s decoded, %s never looked at",
+			humanize.Comma(a.Blocks.Summarized), humanize.Comma(a.Blocks.Decoded), humanize.Comma(a.Blocks.Skipped))
+	}
+	d.printf("%s\n", times)
 	return nil
 }
 

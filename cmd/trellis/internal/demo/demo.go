@@ -57,6 +57,11 @@ func Run(ctx context.Context, opts Options) (err error) {
 	if err := d.load(ctx); err != nil {
 		return fmt.Errorf("loading: %w", err)
 	}
+	flushing := opts.Clock()
+	if err := s.db.Store.Flush(ctx); err != nil {
+		return err
+	}
+	d.printf("  what was still in memory put into segments, as a server does by itself after some minutes, in %s\n", d.took(flushing))
 	answers, err := d.ask(ctx)
 	if err != nil {
 		return err

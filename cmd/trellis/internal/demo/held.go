@@ -3,11 +3,13 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strconv"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -73,9 +75,9 @@ func (r *replay) Next(ctx context.Context) (arrow.RecordBatch, error) {
 // Close does nothing.
 func (r *replay) Close() error { return nil }
 
-// rounded returns the rows with two digits after the point, for people: columns of
-// doubles become columns of decimals.
-func (h *held) rounded() (*held, error) {
+// rounded returns the rows as people read them: doubles with two digits after the
+// point, below one another.
+func (h *held) rounded() *held {
 	out := &held{batches: make([]arrow.RecordBatch, len(h.batches))}
 	fields := h.schema.Fields()
 	columns := make([][]arrow.Array, len(h.batches))
@@ -86,37 +88,35 @@ func (h *held) rounded() (*held, error) {
 		if fields[k].Type.ID() != arrow.FLOAT64 {
 			continue
 		}
+		width := utf8.RuneCountInString(fields[k].Name)
 		for i := range columns {
-			decimals, err := decimalsOf(columns[i][k].(*array.Float64))
-			if err != nil {
-				return nil, err
+			for _, text := range decimals(columns[i][k].(*array.Float64)) {
+				width = max(width, utf8.RuneCountInString(text))
 			}
-			columns[i][k] = decimals
 		}
-		fields[k].Type = twoDigits
+		for i := range columns {
+			b := array.NewStringBuilder(memory.DefaultAllocator)
+			for _, text := range decimals(columns[i][k].(*array.Float64)) {
+				b.Append(fmt.Sprintf("%*s", width, text))
+			}
+			columns[i][k] = b.NewArray()
+		}
+		fields[k] = arrow.Field{Name: fmt.Sprintf("%*s", width, fields[k].Name), Type: arrow.BinaryTypes.String}
 	}
 	out.schema = arrow.NewSchema(fields, nil)
 	for i, b := range h.batches {
 		out.batches[i] = array.NewRecordBatch(out.schema, columns[i], b.NumRows())
 	}
-	return out, nil
+	return out
 }
 
-var twoDigits = &arrow.Decimal128Type{Precision: 38, Scale: 2}
-
-func decimalsOf(a *array.Float64) (arrow.Array, error) {
-	b := array.NewDecimal128Builder(memory.DefaultAllocator, twoDigits)
-	defer b.Release()
-	for i := range a.Len() {
-		if a.IsNull(i) {
-			b.AppendNull()
-			continue
+// decimals returns doubles as texts of two digits after the point.
+func decimals(a *array.Float64) []string {
+	out := make([]string, a.Len())
+	for i := range out {
+		if out[i] = "∅"; a.IsValid(i) {
+			out[i] = strconv.FormatFloat(a.Value(i), 'f', 2, 64)
 		}
-		d, err := decimal128.FromFloat64(a.Value(i), twoDigits.Precision, twoDigits.Scale)
-		if err != nil {
-			return nil, err
-		}
-		b.Append(d)
 	}
-	return b.NewArray(), nil
+	return out
 }

@@ -1,12 +1,20 @@
 package demo
 
+import "strings"
+
 // question is something that the demo asks.
 type question struct {
 	title string
 	sql   string
 	zone  string // in which instants are shown; empty: UTC
 	show  int    // rows that are shown at most; 0: all
-	off   bool   // with summaries switched off
+	off   bool   // with summaries switched off; the answer has to be that of the question before
+}
+
+// touchesSamples reports whether the question is one that EXPLAIN ANALYZE can say more
+// about.
+func (q question) touchesSamples() bool {
+	return strings.Contains(q.sql, "FROM samples") && !strings.HasPrefix(q.sql, "EXPLAIN")
 }
 
 const santiago = "America/Santiago"
@@ -19,7 +27,7 @@ GROUP BY month ORDER BY month`
 // byLocalDay finds the days on which clocks were changed.
 const byLocalDay = `SELECT local_bucket('1 day', time) AS day, count(*) / 3600 AS hours, avg(value), min(value), max(value)
 FROM samples WHERE series = '` + Formed + `'
-GROUP BY day HAVING count(*) NOT IN (24 * 3600, 1) ORDER BY day DESC`
+GROUP BY day HAVING count(*) <> 24 * 3600 ORDER BY day DESC`
 
 // questions are asked in this order.
 var questions = []question{
@@ -51,15 +59,15 @@ FROM samples WHERE series LIKE 'inverter2173/%' GROUP BY series, quality, sample
 	},
 	{
 		title: "Yearly mean temperatures by site, which is a label of the catalog",
-		sql: `SELECT s.labels->>'site' AS site, time_bucket('1 year', time) AS year, avg(value), min(value), max(value)
+		sql: `SELECT s.labels->>'site' AS site, local_bucket('1 year', time) AS year, avg(value), min(value), max(value)
 FROM samples JOIN series s USING (series)
 WHERE s.labels->>'kind' = 'temperature' GROUP BY site, year ORDER BY site, year`, show: 12,
 	},
 	{
-		title: "The coldest and the warmest moment of each site",
-		sql: `SELECT series, min(value), min_by(time, value) AS coldest, max(value), max_by(time, value) AS warmest
+		title: "The coldest and the warmest moment of each site, on its own clock",
+		sql: `SELECT series, min(value), min_by(time, value) AT TIME ZONE s.zone AS coldest, max(value), max_by(time, value) AT TIME ZONE s.zone AS warmest
 FROM samples JOIN series s USING (series)
-WHERE s.labels->>'kind' = 'temperature' GROUP BY series ORDER BY series`,
+WHERE s.labels->>'kind' = 'temperature' GROUP BY series, s.zone ORDER BY series`,
 	},
 	{
 		title: "Energy and mean power of the solar array by month, gaps weighted by time", zone: "America/Denver",
@@ -72,6 +80,11 @@ FROM samples WHERE series = 'colorado/pv/power.15min' GROUP BY month ORDER BY mo
 FROM samples p JOIN samples w USING (time)
 WHERE p.series = 'beijing/air/pm25' AND w.series = 'beijing/wind/direction'
 GROUP BY wind ORDER BY pm25 DESC`,
+	},
+	{
+		title: "What it takes on disk",
+		sql: `SELECT count(*) AS segments, sum(samples) AS samples, sum(blocks) AS blocks, sum(bytes) AS bytes, sum(bytes) * 1.0 / sum(samples) AS bytes_per_sample
+FROM system.segments`,
 	},
 	{title: "How that was done: ten years by local day, explained", sql: "EXPLAIN ANALYZE " + byLocalDay},
 }
