@@ -43,7 +43,7 @@ func (m *moments) grow(n int) {
 func (m *moments) update(in *input) error {
 	valid := in.valid(1)
 	v := &in.args[0]
-	if v.Const || !allFinite(v.Floats[:in.n]) || len(in.runs)*shortRun > in.n {
+	if !in.inRuns() {
 		at := -1
 		if v.Const {
 			at = 0

@@ -121,7 +121,7 @@ func (e *floatExtremes) grow(n int) { e.values, e.some = extend(e.values, n), ex
 func (e *floatExtremes) update(in *input) error {
 	valid := in.valid(1)
 	v := &in.args[0]
-	if v.Const || !allFinite(v.Floats[:in.n]) || len(in.runs)*shortRun > in.n {
+	if !in.inRuns() {
 		at := -1
 		if v.Const {
 			at = 0

@@ -35,9 +35,18 @@ type summarizer interface {
 type input struct {
 	n    int
 	args []eval.Vector
-	ids  []int32 // group of each row
-	runs []run   // the same by runs
-	keep columnar.Bitmap
+	ids  []int32         // group of each row
+	runs []run           // the same by runs
+	keep columnar.Bitmap // rows that count; nil: all
+
+	finite bool // the first argument has neither infinities nor NaN
+}
+
+// inRuns reports whether the first argument, a double, can go through kernels run
+// by run: they take finite values only, and short runs are not worth it.
+func (in *input) inRuns() bool {
+	v := &in.args[0]
+	return !v.Const && len(in.runs)*shortRun <= in.n && (in.finite || allFinite(v.Floats[:in.n]))
 }
 
 // valid returns the rows that are kept and in which none of the first args

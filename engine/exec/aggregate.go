@@ -26,7 +26,7 @@ func (q *query) buildAggregate(n *plan.AggregateNode) (columnar.Stream, error) {
 		}
 	case scan != nil:
 		compute = func(ctx context.Context) (*aggregator, error) {
-			morsels, err := q.sampleMorsels(ctx, scan, steps)
+			morsels, err := q.sampleMorsels(ctx, n, scan, steps)
 			if err != nil {
 				return nil, err
 			}
@@ -90,10 +90,14 @@ func pipelineOf(n plan.Node) (scan *plan.Scan, steps []plan.Node) {
 	}
 }
 
-// sampleMorsels cuts a scan of samples, with the operators above it, into morsels.
-func (q *query) sampleMorsels(ctx context.Context, scan *plan.Scan, steps []plan.Node) ([]morsel, error) {
+// sampleMorsels cuts a scan of samples, with the operators between it and an
+// aggregate, into morsels.
+func (q *query) sampleMorsels(ctx context.Context, n *plan.AggregateNode, scan *plan.Scan, steps []plan.Node) ([]morsel, error) {
 	b, err := q.bind(ctx, scan)
 	if err != nil {
+		return nil, err
+	}
+	if err := q.narrowToEnds(ctx, n, b); err != nil {
 		return nil, err
 	}
 	parts, err := q.cut(ctx, b)

@@ -22,6 +22,7 @@ type aggregator struct {
 	keys     []*eval.Program
 	args     []*eval.Program // distinct arguments and sort keys of all calls
 	argExprs []plan.Expr
+	finite   []bool // by argument: it is samples.value, which is never infinite or NaN
 	calls    []call
 	sets     []groupingSet
 	held     account
@@ -108,6 +109,7 @@ func (q *query) compileCall(a *aggregator, agg *plan.Aggregation) (args []int, f
 			}
 			at = len(a.args)
 			a.args, a.argExprs = append(a.args, p), append(a.argExprs, e)
+			a.finite = append(a.finite, isValue(e, a.node.Input))
 		}
 		args = append(args, at)
 	}
@@ -115,6 +117,21 @@ func (q *query) compileCall(a *aggregator, agg *plan.Aggregation) (args []int, f
 		filter, err = eval.Compile(agg.Filter, q.Env)
 	}
 	return args, filter, err
+}
+
+// isValue reports whether an expression is the column value of a scan of samples,
+// filtered or not.
+func isValue(e plan.Expr, in plan.Node) bool {
+	for {
+		f, ok := in.(*plan.Filter)
+		if !ok {
+			break
+		}
+		in = f.Input
+	}
+	scan, ok := in.(*plan.Scan)
+	c, isColumn := e.(*plan.Column)
+	return ok && isColumn && scan.Table == plan.Samples && !scan.Columns[c.Index].Series && scan.Columns[c.Index].Name == "value"
 }
 
 // volatile reports whether two evaluations of an expression may differ.
@@ -195,6 +212,7 @@ func (a *aggregator) update(b arrow.RecordBatch) error {
 		for _, arg := range c.args {
 			in[i].args = append(in[i].args, args[arg])
 		}
+		in[i].finite = len(c.args) > 0 && a.finite[c.args[0]]
 		if c.filter != nil {
 			if in[i].keep, _, err = c.filter.Select(b); err != nil {
 				return err

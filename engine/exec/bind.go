@@ -2,9 +2,7 @@ package exec
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -253,50 +251,4 @@ func hull(a, b columnar.Range) columnar.Range {
 		return a
 	}
 	return columnar.Range{From: min(a.From, b.From), To: max(a.To, b.To)}
-}
-
-// extentWidth is the least width of the bins by which extents are found.
-const extentWidth = 64 * microsPerDay
-
-// extents returns for each series about where in its ranges it has samples: a
-// range that holds them all, empty for none. No block is decoded for it.
-func (q *query) extents(ctx context.Context, b *binding) (out []columnar.Range, err error) {
-	sel := b.sel
-	sel.Qualities, sel.Counters, sel.Decode, sel.Stats = columnar.OnlyGood, nil, false, 0
-	sel.Bins = make([]columnar.Bins, len(sel.Series))
-	for i, s := range sel.Series {
-		block := s.Grid.Period * s.Grid.BlockLen
-		sel.Bins[i] = fixedBins{width: (extentWidth + block - 1) / block * block, zone: zone.UTC}
-	}
-	out = make([]columnar.Range, len(sel.Series))
-	in, err := q.Source.Summaries(ctx, sel)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if closing := in.Close(); err == nil {
-			err = closing
-		}
-	}()
-	reader := columnar.NewSummaryReader(0)
-	var row columnar.SummaryRow
-	for {
-		batch, err := in.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return out, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		err = reader.Reset(batch)
-		for i := range reader.Len() {
-			reader.Row(i, &row)
-			bin := sel.Bins[row.Series].Bin(row.Time)
-			out[row.Series] = hull(out[row.Series], columnar.Range{From: bin.From, To: bin.To})
-		}
-		batch.Release()
-		if err != nil {
-			return nil, err
-		}
-	}
 }

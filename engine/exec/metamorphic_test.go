@@ -190,3 +190,58 @@ func printed(rows [][]any) []string {
 	slices.Sort(out)
 	return out
 }
+
+// others are calls of aggregates that need samples.
+func others(n plan.Node) []*plan.Aggregation {
+	v, i, s := col(n, "value"), col(n, "int_value"), col(n, "text")
+	epoch := call("date_part", text("epoch"), col(n, "time"))
+	inGroup := func(name string, args ...plan.Expr) *plan.Aggregation {
+		a := agg(n, name, args...)
+		a.Order = []plan.SortKey{{Expr: args[len(args)-1]}}
+		return a
+	}
+	distinct := func(a *plan.Aggregation) *plan.Aggregation {
+		a.Distinct = true
+		return a
+	}
+	when := agg(n, "sum", v)
+	when.Filter = call("=", col(n, "quality"), text("uncertain"))
+	return []*plan.Aggregation{
+		inGroup("percentile_cont", number(0.3), v), inGroup("percentile_disc", number(0.9), v), inGroup("mode", s),
+		agg(n, "approx_percentile", v, number(0.5)), agg(n, "histogram", v, number(-100), number(100), &plan.Literal{Value: int64(7), T: plan.Bigint}),
+		agg(n, "corr", v, epoch), agg(n, "regr_slope", v, epoch), agg(n, "covar_samp", epoch, v),
+		distinct(agg(n, "count", v)), distinct(agg(n, "sum", i)), distinct(agg(n, "string_agg", s, text(","))), agg(n, "sum", i), when,
+		agg(n, "bool_or", call(">", v, number(100))), agg(n, "duration_in", s, text("on")), agg(n, "state_changes", s), agg(n, "state_changes", i),
+		agg(n, "min", s), agg(n, "max", col(n, "local_time")), agg(n, "min", i), agg(n, "first", s), agg(n, "last", i), agg(n, "min_by", s, v),
+		agg(n, "min", col(n, "time")), agg(n, "max", col(n, "time")),
+	}
+}
+
+func TestAggregatesOfSamplesDoNotDependOnWorkers(t *testing.T) {
+	src, table := newPlant(t)
+	for _, q := range questions {
+		t.Run(q.name, func(t *testing.T) {
+			scan := allSamples()
+			var in plan.Node = scan
+			if q.when != nil {
+				in = &plan.Filter{Input: scan, Where: plan.And(q.when(scan)...)}
+			}
+			var keys []plan.Expr
+			if q.keys != nil {
+				keys = q.keys(scan)
+			}
+			n := group(in, keys, others(scan)...)
+			o := exec.Options{Source: src, Series: table, Env: env(t)}
+			src.batchRows = 777
+			want := values(t, n, o)
+			better, err := optimize.Optimize(n, optimize.Context{Env: o.Env})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, workers := range []int{1, 4} {
+				o.Workers, src.batchRows = workers, 50*workers
+				compare(t, fmt.Sprintf("%d workers", workers), n, want, values(t, better, o))
+			}
+		})
+	}
+}

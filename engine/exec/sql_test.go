@@ -235,3 +235,18 @@ func TestConditionsInTheScan(t *testing.T) {
 		}
 	}
 }
+
+// TestFirstAndLastTimes asks for the ends of series, for which only the blocks at
+// the ends are read.
+func TestFirstAndLastTimes(t *testing.T) {
+	src, table := newPlant(t)
+	for _, where := range []string{"true", "quality = 'bad'", "quality <> 'bad'", "time < '2023-10-25 03:04:05'", "series = 'a/temp' AND quality = 'good'", "false"} {
+		o := exec.Options{Source: src, Series: table, Env: env(t), Workers: 2, Profile: &exec.Profile{}}
+		statement := "SELECT series, min(time), max(time) FROM samples WHERE " + where + " GROUP BY series ORDER BY series"
+		// Grouping by the zone's offset as well would need all samples.
+		all := query(t, o, "SELECT series, min(a), max(b) FROM (SELECT series, extract(second FROM time), min(time) a, max(time) b FROM samples WHERE "+where+" GROUP BY 1, 2) x GROUP BY 1 ORDER BY 1")
+		if got := query(t, o, statement); got != all {
+			t.Errorf("%s:\n%s", where, cmp.Diff(all, got))
+		}
+	}
+}

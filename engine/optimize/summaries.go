@@ -87,7 +87,7 @@ func mergedStats(agg *plan.Aggregation, s *plan.Scan) (columnar.Stats, string) {
 			if s.Samples.Qualities&^columnar.Usable == 0 {
 				return columnar.StatEnds, ""
 			}
-			return 0, fmt.Sprintf("%s also looks at bad samples", agg)
+			return 0, fmt.Sprintf("%s counts bad samples too, of whose times summaries know nothing", agg)
 		}
 		if names[0] == "value" {
 			return f.Stats, ""
