@@ -37,7 +37,8 @@ type put struct {
 	err    error // of the server, once done
 }
 
-// acknowledgement is what the server answers to a batch.
+// acknowledgement is what the server answers to a batch: what the call has stored so
+// far.
 type acknowledgement struct {
 	Samples int64 `json:"samples"`
 }
@@ -82,13 +83,14 @@ func (i *remoteIngest) begin(schema *arrow.Schema) error {
 	p := &put{stream: stream, schema: schema}
 	p.writer = flight.NewRecordWriter(stream, ipc.WithSchema(schema))
 	p.writer.SetFlightDescriptor(&flight.FlightDescriptor{Type: flight.DescriptorPATH, Path: []string{samplesPath}})
-	p.done.Go(func() { p.err = p.receive(&i.stored) })
+	before := i.stored.Load()
+	p.done.Go(func() { p.err = p.receive(func(samples int64) { i.stored.Store(before + samples) }) })
 	i.call = p
 	return nil
 }
 
-// receive takes the server's answers until the call ends.
-func (p *put) receive(stored *atomic.Int64) error {
+// receive calls stored for each of the server's answers until the call ends.
+func (p *put) receive(stored func(samples int64)) error {
 	for {
 		answer, err := p.stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -103,7 +105,7 @@ func (p *put) receive(stored *atomic.Int64) error {
 				return fmt.Errorf("the server's answer is no JSON: %w", err)
 			}
 		}
-		stored.Add(counts.Samples)
+		stored(counts.Samples)
 	}
 }
 

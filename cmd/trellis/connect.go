@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/trellisdb/trellis"
+	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
+	"github.com/trellisdb/trellis/store/wal"
+)
+
+// connection says which database a verb works on: that of a server, or one in a
+// directory, which the process opens itself.
+type connection struct {
+	server, data, user, ca string
+}
+
+// addFlags adds the flags of the connection.
+func (c *connection) addFlags(flags *pflag.FlagSet) {
+	flags.StringVarP(&c.server, "server", "s", client.DefaultServer, "server to talk to: grpc://host:port, or grpc+tls://host:port")
+	flags.StringVarP(&c.data, "data", "d", "", "directory to open instead, without a server")
+	flags.StringVarP(&c.user, "user", "u", "", "name:password for the server; default: $TRELLIS_USER")
+	flags.StringVar(&c.ca, "tls-ca", "", "PEM file with the certificates to trust; default: those of the machine")
+}
+
+// open returns the connection. A directory that does not exist is made where make is
+// set.
+func (c *connection) open(ctx context.Context, make bool) (client.Conn, error) {
+	if c.data == "" {
+		user := c.user
+		if user == "" {
+			user = os.Getenv("TRELLIS_USER")
+		}
+		name, password, ok := strings.Cut(user, ":")
+		if user != "" && (!ok || name == "") {
+			return nil, errors.New("--user: write name:password")
+		}
+		return client.Connect(client.Server{Address: c.server, User: name, Password: password, CA: c.ca})
+	}
+	if _, err := os.Stat(c.data); errors.Is(err, os.ErrNotExist) && !make {
+		return nil, fmt.Errorf("there is no directory %s (--data)", c.data)
+	}
+	conn, err := client.OpenDir(ctx, trellis.Options{Dir: c.data, Clock: now, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now())})
+	if err != nil {
+		return nil, openError(err, c.data, "use --server to go through it, or stop it")
+	}
+	return conn, nil
+}
+
+// openError says what to do about a directory that cannot be opened.
+func openError(err error, dir, locked string) error {
+	switch {
+	case errors.Is(err, wal.ErrLocked):
+		return fmt.Errorf("data directory %s is in use by another process: %s", dir, locked)
+	case errors.Is(err, os.ErrPermission):
+		return fmt.Errorf("%w: choose a directory that you may write to with --data", err)
+	}
+	return err
+}

@@ -1,0 +1,275 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/trellisdb/trellis/cmd/trellis/internal/importer"
+	"github.com/trellisdb/trellis/columnar/zone"
+)
+
+// importFlags are the flags of import as they were written.
+type importFlags struct {
+	conn connection
+
+	format, delimiter, decimal, thousands string
+	skip                                  int
+	header                                bool
+
+	times            []string
+	timeFormat, zone string
+
+	series, name              string
+	values, texts, null, bad  []string
+	quality                   string
+	masks, qualityMap         []string
+	keepEmpty, dryRun         bool
+	onError, report, progress string
+}
+
+// attributeFlags are the flags that describe series to be made, with the columns of
+// the table series that they set.
+var attributeFlags = []struct{ flag, column, help string }{
+	{"type", "type", "double, float, integer, boolean, enum or text"},
+	{"sample-t", "sample_t", "sample period: '1 second', 15m, or auto to find it in the data"},
+	{"unit", "unit", "unit, such as degC"},
+	{"interpolation", "interpolation", "linear or step"},
+	{"series-zone", "zone", "zone of the place where the sensor stands; default: --zone"},
+	{"label", "label", "start or end: which end of its interval a source stamps"},
+	{"labels", "labels", "JSON object, such as '{\"site\": \"north\"}'"},
+	{"states", "states", "JSON array with the names of an enum's states"},
+	{"low", "low", "low limit"},
+	{"high", "high", "high limit"},
+	{"codec", "codec", "codec; default: the best for each block"},
+	{"block-n", "block_n", "samples in a block; default: by the sample period"},
+	{"description", "description", "description"},
+}
+
+func newImport() *cobra.Command {
+	f := &importFlags{}
+	cmd := &cobra.Command{
+		Use:   "import FILE... --name NAME",
+		Short: "Load CSV, TSV or Parquet files",
+		Long: `Loads files (CSV, TSV or Parquet; plain, .gz or .zst; - for standard input) into a
+running server, or, with --data, into a directory.
+
+Series. --name plant1/temp loads one column of values into one series;
+--name 'plant1/{column}' loads every column into a series of its own;
+--name 'plant1/{tag}', or --series tag for '{tag}', takes the name from the row's
+column tag. Series that do not exist are made from --type, --sample-t, --unit and so
+on, which may be given for one column, as in --unit TEMP=degC, or for all.
+
+Time. --time names one column of stamps, two (date, time of day), or three to six
+(year, month, day, hour, ...). Common forms are recognized; others are described by
+--time-format. Stamps without an offset are read on the clock of --zone. Where it was
+set back, the order of the rows tells the first hour from the second; stamps that it
+never showed are refused.
+
+Values. An empty field is skipped. A field of --null is stored as a sample without a
+value. A value of --bad-value is stored as bad, and what was written is kept as
+raw_value. --quality names a column that says how good a value is; --quality-mask a
+column of true and false.
+
+Refused rows are reported with their lines; the others are stored, and the exit code
+is 2. At the end there is a report.`,
+		Example: `  trellis import air.csv --name 'air/{column}' --time Date,Time --zone +01:00 \
+      --decimal , --bad-value -200 --type double --sample-t 1h
+  trellis import tags.parquet --series tag --time ts --value value --type double --sample-t auto
+  trellis import pv.csv --name pv/ac --quality-mask interpolated=uncertain:0x40900000 \
+      --type double --sample-t 15m --zone UTC --dry-run`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			opts, err := f.options(cmd.Flags(), files)
+			if err != nil {
+				return err
+			}
+			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+			defer stop()
+			return f.run(ctx, cmd, opts)
+		},
+	}
+	f.addFlags(cmd.Flags())
+	return cmd
+}
+
+func (f *importFlags) addFlags(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	f.conn.addFlags(flags)
+	flags.StringVar(&f.name, "name", "", "name of the series; {column} is the value column's name, {x} the row's value of column x")
+	flags.StringVar(&f.series, "series", "", "column with the name of the series; the same as --name '{COLUMN}'")
+	flags.StringSliceVar(&f.times, "time", nil, "column, or columns, of time; default: by name")
+	flags.StringVar(&f.timeFormat, "time-format", "auto", "form of the stamps: iso, unix, unix_ms, unix_us, unix_ns, '%d.%m.%Y %H:%M', '02.01.2006 15:04'")
+	flags.StringVar(&f.zone, "zone", "", "zone of stamps without an offset: Europe/Berlin, +01:00, UTC")
+	flags.StringSliceVar(&f.values, "value", nil, "columns of values; default: all that mean nothing else")
+	flags.StringSliceVar(&f.texts, "text", nil, "columns of text")
+	flags.StringVar(&f.quality, "quality", "", "column of qualities or OPC UA status codes; '{column}_q' for one beside each value column")
+	flags.StringArrayVar(&f.qualityMap, "quality-map", nil, "what --quality says: 192=good; may be repeated")
+	flags.StringArrayVar(&f.masks, "quality-mask", nil, "COLUMN=STATUS: where it is true the sample has the status, as in stale=uncertain:0x40900000")
+	flags.StringArrayVar(&f.bad, "bad-value", nil, "value that means bad: -200, or COLUMN=-200; may be repeated")
+	flags.StringSliceVar(&f.null, "null", importer.DefaultNull, "texts that mean that there is no value")
+	flags.BoolVar(&f.keepEmpty, "keep-empty", false, "store a sample without a value for an empty field, too")
+	for _, a := range attributeFlags {
+		flags.StringArray(a.flag, nil, "of series that are made: "+a.help+"; for one column: COLUMN=...")
+	}
+	flags.StringVar(&f.format, "format", "auto", "csv, tsv or parquet")
+	flags.StringVar(&f.delimiter, "delimiter", "auto", "sign between the fields of CSV, or tab")
+	flags.StringVar(&f.decimal, "decimal", ".", "decimal sign: . or ,")
+	flags.StringVar(&f.thousands, "thousands", "", "sign between thousands")
+	flags.IntVar(&f.skip, "skip", 0, "lines before the header")
+	flags.BoolVar(&f.header, "header", true, "the first row has the names of the columns; --header=false names them c1, c2, ...")
+	flags.StringVar(&f.onError, "on-error", "skip", "what to do about a row that is refused: skip it, or stop")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "read and check everything, store nothing")
+	flags.StringVar(&f.report, "report", "text", "form of the report: text or json")
+	flags.StringVar(&f.progress, "progress", "auto", "show progress: auto (on a terminal), on or off")
+}
+
+// options turns the flags into the importer's options.
+func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Options, error) {
+	o := importer.Options{
+		Files: files, Name: f.name, DryRun: f.dryRun, Clock: now,
+		Text:    importer.TextOptions{Skip: f.skip, NoHeader: !f.header},
+		Time:    importer.TimeOptions{Columns: f.times, Format: f.timeFormat},
+		Values:  importer.ValueOptions{Columns: f.values, Text: f.texts, Null: f.null, Bad: f.bad, KeepEmpty: f.keepEmpty},
+		Quality: importer.QualityOptions{Column: f.quality, Map: f.qualityMap, Masks: f.masks},
+	}
+	if f.series != "" {
+		if f.name != "" {
+			return o, errors.New("--series COLUMN is the same as --name '{COLUMN}': give one of them")
+		}
+		o.Name = "{" + f.series + "}"
+	}
+	for flag, check := range map[string]struct {
+		value string
+		known []string
+	}{
+		"format":   {f.format, []string{"auto", "csv", "tsv", "parquet"}},
+		"decimal":  {f.decimal, []string{".", ","}},
+		"on-error": {f.onError, []string{"skip", "stop"}},
+		"report":   {f.report, []string{"text", "json"}},
+		"progress": {f.progress, []string{"auto", "on", "off"}},
+	} {
+		if err := oneOf(flag, check.value, check.known); err != nil {
+			return o, err
+		}
+	}
+	if f.format != "auto" {
+		o.Format = f.format
+	}
+	o.Stop = f.onError == "stop"
+	o.Text.Decimal = f.decimal[0]
+	if err := f.signs(&o); err != nil {
+		return o, err
+	}
+	if f.zone != "" {
+		z, err := zone.Load(f.zone)
+		if err != nil {
+			return o, fmt.Errorf("--zone: %w", err)
+		}
+		o.Time.Zone = z
+	}
+	return o, f.attributes(flags, &o)
+}
+
+// oneOf checks a flag that has a few values.
+func oneOf(flag, value string, known []string) error {
+	for _, k := range known {
+		if value == k {
+			return nil
+		}
+	}
+	return fmt.Errorf("--%s %q: use %s", flag, value, strings.Join(known, " or "))
+}
+
+// signs reads the flags that are a single sign.
+func (f *importFlags) signs(o *importer.Options) error {
+	switch f.delimiter {
+	case "auto":
+	case "tab", `\t`:
+		o.Text.Delimiter = '\t'
+	default:
+		r, n := utf8.DecodeRuneInString(f.delimiter)
+		if n == 0 || n != len(f.delimiter) || r == '"' || r == '\n' || r == '\r' || r == utf8.RuneError {
+			return fmt.Errorf("--delimiter %q: use one sign, or tab", f.delimiter)
+		}
+		o.Text.Delimiter = r
+	}
+	if len(f.thousands) > 1 || f.thousands == f.decimal {
+		return fmt.Errorf("--thousands %q: use one sign that is not the decimal sign", f.thousands)
+	}
+	if f.thousands != "" {
+		o.Text.Thousands = f.thousands[0]
+	}
+	return nil
+}
+
+// attributes reads the flags that describe series.
+func (f *importFlags) attributes(flags *pflag.FlagSet, o *importer.Options) error {
+	o.Attributes = map[string]importer.ByColumn{}
+	for _, a := range attributeFlags {
+		given, err := flags.GetStringArray(a.flag)
+		if err != nil {
+			return err
+		}
+		by := importer.ByColumn{}
+		for _, text := range given {
+			// A JSON object may have a = in it, a column's name before it no brace.
+			column, value, found := strings.Cut(text, "=")
+			if !found || strings.ContainsAny(column, `{["`) {
+				column, value = "", text
+			}
+			if _, twice := by[column]; twice {
+				return fmt.Errorf("--%s is given twice; for one column, write COLUMN=...", a.flag)
+			}
+			by[column] = value
+		}
+		if a.column == "zone" && by[""] == "" && o.Time.Zone != nil {
+			by[""] = o.Time.Zone.Name()
+		}
+		if len(by) > 0 {
+			o.Attributes[a.column] = by
+		}
+	}
+	return nil
+}
+
+// run imports and reports.
+func (f *importFlags) run(ctx context.Context, cmd *cobra.Command, o importer.Options) (err error) {
+	conn, err := f.conn.open(ctx, !f.dryRun)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	bar := newProgress(f.progress, o.Files, o.Clock)
+	o.Progress = bar.show
+	report, err := importer.Run(ctx, conn, o)
+	bar.finish()
+	if report.Rows > 0 || report.Refused() > 0 {
+		if printed := printReport(cmd.OutOrStdout(), report, f.report == "json"); printed != nil {
+			return errors.Join(err, printed)
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		return errors.New("the import was interrupted; the report says what is stored")
+	case err != nil:
+		return err
+	case report.Refused() > 0:
+		return exitCode(exitRefused)
+	}
+	return nil
+}
+
+// isTerminal reports whether people read what is written to a file.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/trellisdb/trellis"
+	"github.com/trellisdb/trellis/flight"
+)
+
+func newServe() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve --data DIR",
+		Short: "Run a server",
+		Long: `Runs a server on the database in a directory, until it gets SIGINT or SIGTERM; it
+then finishes the calls that are under way, writes what it holds in memory, and
+ends. A second signal ends it at once: nothing that was acknowledged is lost, the
+next start reads it from the write-ahead log.
+
+When it is ready it prints one line, "listening on HOST:PORT".
+
+Every flag may stand in a YAML file instead (--config), without its dashes, or in an
+environment variable: TRELLIS_METRICS_LISTEN for --metrics-listen. A flag counts more
+than the environment, that more than the file. Several users in TRELLIS_USER are
+separated by commas.
+
+The memory limit is that of the whole process: an eighth of it is for samples that are
+in no segment yet (writers wait at a quarter), an eighth for indexes of segments, a
+quarter for each statement, which is refused beyond it.`,
+		Example: `  trellis serve --data ./data
+  trellis serve --data /var/lib/trellis --listen 0.0.0.0:31337 --user ada:secret \
+      --tls-cert server.crt --tls-key server.key --memory-limit 4GiB --metrics-listen :9100`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := loadServeConfig(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cmd, config)
+		},
+	}
+	addServeFlags(cmd.Flags())
+	return cmd
+}
+
+// service is a server that runs.
+type service struct {
+	config *serveConfig
+	logger *slog.Logger
+	db     *trellis.DB
+	flight *flight.Server
+	lis    net.Listener
+}
+
+// serve runs a server until a signal comes.
+func serve(ctx context.Context, cmd *cobra.Command, config *serveConfig) (err error) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+
+	s := &service{config: config}
+	if err := s.open(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.db.Close(context.WithoutCancel(ctx))) }()
+	if s.lis, err = net.Listen("tcp", config.Listen); err != nil {
+		return listenError(err, "--listen", config.Listen)
+	}
+	metrics, err := serveMetrics(config.MetricsListen, s)
+	if err != nil {
+		return errors.Join(err, s.lis.Close())
+	}
+	defer func() { err = errors.Join(err, metrics.close()) }()
+
+	failed := make(chan error, 1)
+	go func() { failed <- s.flight.Serve(s.lis) }()
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "listening on %s\n", s.lis.Addr()); err != nil {
+		return err
+	}
+	s.logger.Info("ready", "address", s.lis.Addr().String(), "data", config.Data, "version", trellis.Version, "tls", config.TLSCert != "")
+	select {
+	case err := <-failed:
+		return err
+	case sig := <-signals:
+		s.logger.Info("stopping", "signal", sig.String())
+	}
+	go func() {
+		<-signals
+		s.logger.Warn("stopped at once by a second signal")
+		os.Exit(exitSignal)
+	}()
+	return s.stop(ctx)
+}
+
+// open opens the database and makes the server.
+func (s *service) open(ctx context.Context) (err error) {
+	if s.logger, err = s.config.logger(); err != nil {
+		return err
+	}
+	mem, err := s.config.memory()
+	if err != nil {
+		return err
+	}
+	if mem.limit > 0 {
+		debug.SetMemoryLimit(mem.limit)
+	}
+	users, err := s.config.users()
+	if err != nil {
+		return err
+	}
+	tls, err := s.config.tls()
+	if err != nil {
+		return err
+	}
+	s.db, err = trellis.Open(ctx, trellis.Options{
+		Dir: s.config.Data, Clock: now, Logger: s.logger, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
+		QueryMemory: mem.query, HeadBytes: mem.head, CacheBytes: mem.cache,
+	})
+	if err != nil {
+		return openError(err, s.config.Data, "stop it, or choose another directory with --data")
+	}
+	s.flight, err = flight.New(flight.Options{
+		Engine: s.db.Engine, Clock: now, Logger: s.logger, TLS: tls, Users: users, Open: s.config.AllowRemote,
+	})
+	if err != nil {
+		return errors.Join(err, s.db.Close(ctx))
+	}
+	if users != nil {
+		s.logger.Info("users", "names", names(users))
+	}
+	return nil
+}
+
+// stop ends the calls; the database is closed by the caller.
+func (s *service) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.config.ShutdownTimeout)
+	defer cancel()
+	if err := s.flight.Shutdown(ctx); err != nil {
+		s.logger.Warn("calls were cancelled", "after", s.config.ShutdownTimeout.String())
+	}
+	return nil
+}
+
+// listenError says what to do about an address that cannot be had.
+func listenError(err error, flag, address string) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s %s: another process listens there: stop it, or choose another port", flag, address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s %s: this user may not listen there: choose a port above 1023", flag, address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("%s %s: this machine does not have that address", flag, address)
+	}
+	return fmt.Errorf("%s %s: write host:port: %w", flag, address, err)
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+// envPrefix is what environment variables of the server begin with.
+const envPrefix = "TRELLIS_"
+
+// serveConfig is how the server runs. Every field is a flag, a key of the
+// configuration file and, in capitals behind TRELLIS_, an environment variable.
+type serveConfig struct {
+	Data            string        `koanf:"data"`
+	Listen          string        `koanf:"listen"`
+	AllowRemote     bool          `koanf:"allow-remote"`
+	MetricsListen   string        `koanf:"metrics-listen"`
+	MemoryLimit     string        `koanf:"memory-limit"`
+	LogFormat       string        `koanf:"log-format"`
+	LogLevel        string        `koanf:"log-level"`
+	TLSCert         string        `koanf:"tls-cert"`
+	TLSKey          string        `koanf:"tls-key"`
+	TLSClientCA     string        `koanf:"tls-client-ca"`
+	Users           []string      `koanf:"user"`
+	ShutdownTimeout time.Duration `koanf:"shutdown-timeout"`
+}
+
+// addServeFlags adds the flags; their defaults are the defaults.
+func addServeFlags(flags *pflag.FlagSet) {
+	flags.String("config", "", "YAML file with these settings, such as \"listen: 0.0.0.0:31337\"")
+	flags.String("data", "", "directory of the database; made if it does not exist")
+	flags.String("listen", "127.0.0.1:31337", "address to serve Flight on; port 0 takes a free one")
+	flags.Bool("allow-remote", false, "serve other machines although there are no users")
+	flags.String("metrics-listen", "", "address to serve /metrics and /healthz on over HTTP; empty: none")
+	flags.String("memory-limit", "", "memory to stay below, such as 4GiB; empty: no limit")
+	flags.String("log-format", "text", "form of the log on standard error: text or json")
+	flags.String("log-level", "info", "what is logged: debug, info, warn or error")
+	flags.String("tls-cert", "", "PEM file with the server's certificate; empty: no TLS")
+	flags.String("tls-key", "", "PEM file with the key of the certificate")
+	flags.String("tls-client-ca", "", "PEM file with the authorities whose clients are let in (mTLS)")
+	flags.StringArray("user", nil, "name:password of a user, may be repeated; none: whoever reaches the server may use it")
+	flags.Duration("shutdown-timeout", 30*time.Second, "how long a stop waits for calls that are under way")
+}
+
+// loadServeConfig reads the settings: a flag counts more than an environment variable,
+// that more than the file, that more than the default.
+func loadServeConfig(flags *pflag.FlagSet) (*serveConfig, error) {
+	k := koanf.New(".")
+	path, err := flags.GetString("config")
+	if err != nil {
+		return nil, err
+	}
+	if path == "" {
+		path = os.Getenv(envPrefix + "CONFIG")
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return nil, fmt.Errorf("configuration file %s: %w", path, err)
+		}
+		for _, key := range k.Keys() {
+			if flags.Lookup(key) == nil || key == "config" {
+				return nil, fmt.Errorf("configuration file %s: there is no setting %q: see trellis serve --help", path, key)
+			}
+		}
+	}
+	environment := env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: func(name, value string) (string, any) {
+		key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+		switch {
+		case flags.Lookup(key) == nil || key == "config":
+			return "", nil // of some other program of ours
+		case key == "user":
+			return key, strings.Split(value, ",")
+		}
+		return key, value
+	}})
+	if err := k.Load(environment, nil); err != nil {
+		return nil, fmt.Errorf("environment: %w", err)
+	}
+	if err := k.Load(posflag.Provider(flags, ".", k), nil); err != nil {
+		return nil, err
+	}
+	var c serveConfig
+	if err := k.Unmarshal("", &c); err != nil {
+		return nil, fmt.Errorf("settings: %w", err)
+	}
+	return &c, c.check()
+}
+
+// check reports the first setting that cannot be.
+func (c *serveConfig) check() error {
+	switch {
+	case c.Data == "":
+		return errors.New("where is the data to be? Name a directory with --data, such as --data ./data")
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key go together: give both or neither")
+	case c.TLSClientCA != "" && c.TLSCert == "":
+		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+	case c.LogFormat != "text" && c.LogFormat != "json":
+		return fmt.Errorf("--log-format %q: use text or json", c.LogFormat)
+	}
+	return nil
+}
+
+// logger returns the logger.
+func (c *serveConfig) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: use debug, info, warn or error", c.LogLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, opts)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
+}
+
+// memory is how the memory limit is shared out, in bytes; 0 is a part's own default.
+type memory struct {
+	limit int64 // of the whole process
+	head  int64 // samples in no segment yet; writers wait at twice that
+	cache int64 // indexes of segments
+	query int64 // of one statement
+}
+
+// leastMemory is the smallest limit that can be kept.
+const leastMemory = 128 << 20
+
+// memory shares out the limit: an eighth for the head, which may grow to a quarter, an
+// eighth for the cache, a quarter for a statement. The rest is for what is on its way.
+func (c *serveConfig) memory() (memory, error) {
+	if c.MemoryLimit == "" {
+		return memory{}, nil
+	}
+	n, err := humanize.ParseBytes(c.MemoryLimit)
+	if err != nil {
+		return memory{}, fmt.Errorf("--memory-limit %q: write a size such as 4GiB", c.MemoryLimit)
+	}
+	if n < leastMemory || n > 1<<50 {
+		return memory{}, fmt.Errorf("--memory-limit %s: at least %s are needed", c.MemoryLimit, humanize.IBytes(leastMemory))
+	}
+	limit := int64(n)
+	return memory{limit: limit, head: limit / 8, cache: limit / 8, query: limit / 4}, nil
+}
+
+// users returns the passwords by name; nil where there are no users.
+func (c *serveConfig) users() (map[string]string, error) {
+	var users map[string]string
+	for _, text := range c.Users {
+		name, password, ok := strings.Cut(text, ":")
+		if !ok || name == "" || password == "" {
+			return nil, errors.New("--user: write name:password")
+		}
+		if users == nil {
+			users = map[string]string{}
+		}
+		if _, twice := users[name]; twice {
+			return nil, fmt.Errorf("--user: %s is there twice", name)
+		}
+		users[name] = password
+	}
+	return users, nil
+}
+
+// tls returns the settings of TLS; nil without.
+func (c *serveConfig) tls() (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	cert, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert %s, --tls-key %s: %w", c.TLSCert, c.TLSKey, err)
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if c.TLSClientCA != "" {
+		pem, err := os.ReadFile(c.TLSClientCA)
+		if err != nil {
+			return nil, fmt.Errorf("--tls-client-ca: %w", err)
+		}
+		config.ClientCAs = x509.NewCertPool()
+		if !config.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--tls-client-ca: %s holds no certificate in PEM form", c.TLSClientCA)
+		}
+		config.ClientAuth = tls.RequireAndVerifyClientCert
+	}
+	return config, nil
+}
+
+// names returns the names of the users, for the log.
+func names(users map[string]string) []string {
+	var out []string
+	for name := range users {
+		out = append(out, name)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/trellisdb/trellis"
+	"github.com/trellisdb/trellis/columnar/zone"
+	"github.com/trellisdb/trellis/store"
+)
+
+// metricsServer serves /metrics and /healthz; nil serves nothing.
+type metricsServer struct{ http *http.Server }
+
+// serveMetrics begins to serve on an address; empty: it does not.
+func serveMetrics(address string, s *service) (*metricsServer, error) {
+	if address == "" {
+		return nil, nil
+	}
+	lis, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, listenError(err, "--metrics-listen", address)
+	}
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "trellis_build_info", Help: "The version; always 1.",
+		ConstLabels: prometheus.Labels{"version": trellis.Version, "go": runtime.Version(), "tzdata": zone.Version},
+	})
+	build.Set(1)
+	for _, c := range []prometheus.Collector{
+		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), storeCollector{s.db.Store},
+	} {
+		if err := registry.Register(c); err != nil {
+			return nil, errors.Join(fmt.Errorf("metrics: %w", err), lis.Close())
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
+	m := &metricsServer{&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
+	go func() {
+		if err := m.http.Serve(lis); !errors.Is(err, http.ErrServerClosed) {
+			s.logger.Error("metrics are not served any more", "error", err)
+		}
+	}()
+	s.logger.Info("metrics", "address", lis.Addr().String())
+	return m, nil
+}
+
+// close ends it, and the requests that are under way.
+func (m *metricsServer) close() error {
+	if m == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := m.http.Shutdown(ctx); err != nil {
+		return m.http.Close()
+	}
+	return nil
+}
+
+// storeMetric is a number of the store's.
+type storeMetric struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(s *store.Stats) float64
+}
+
+func metric(name, help string, kind prometheus.ValueType, value func(s *store.Stats) float64) storeMetric {
+	return storeMetric{prometheus.NewDesc("trellis_"+name, help, nil, nil), kind, value}
+}
+
+var storeMetrics = []storeMetric{
+	metric("snapshot", "Number of the newest snapshot.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Snapshot) }),
+	metric("segments", "Live segments.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Segments) }),
+	metric("head_bytes", "Memory of the samples that are in no segment yet.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.HeadBytes) }),
+	metric("head_samples", "Samples that are in no segment yet.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.HeadSamples) }),
+	metric("head_series", "Series with samples that are in no segment yet.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.HeadSeries) }),
+	metric("index_cache_bytes", "Memory of the segments' indexes.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.CacheBytes) }),
+	metric("index_cache_hits_total", "Indexes found in memory.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.CacheHits) }),
+	metric("index_cache_misses_total", "Indexes read from the bucket.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.CacheMisses) }),
+	metric("wal_files", "Files of the write-ahead log.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Log.Files) }),
+	metric("wal_bytes", "Bytes of the write-ahead log on disk.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Log.End - s.Log.Start) }),
+	metric("wal_records_total", "Records appended to the write-ahead log.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.Log.Appends) }),
+	metric("wal_syncs_total", "Groups of records that were forced to disk.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.Log.Syncs) }),
+}
+
+// storeCollector collects the numbers of a store when they are asked for.
+type storeCollector struct{ store *store.Store }
+
+// Describe sends what there is.
+func (c storeCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, m := range storeMetrics {
+		out <- m.desc
+	}
+}
+
+// Collect sends the present numbers.
+func (c storeCollector) Collect(out chan<- prometheus.Metric) {
+	stats := c.store.Stats()
+	for _, m := range storeMetrics {
+		out <- prometheus.MustNewConstMetric(m.desc, m.kind, m.value(&stats))
+	}
+}
