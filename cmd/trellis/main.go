@@ -69,7 +69,7 @@ served over Arrow Flight SQL.
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		newServe(), newImport(),
+		newServe(), newDemo(), newImport(),
 		newSegment(), newBlock(), newWAL(), newVersion(),
 	)
 	return root
