@@ -26,9 +26,9 @@ type source struct {
 	alloc     memory.Allocator
 	batchRows int
 	blocks    map[int64][]*columnar.Block // by series id, in order
-	summaries atomic.Int64                // calls of Summaries that the query itself makes
+	summaries atomic.Int64                // calls of Summaries that ask for more than counts
 	fail      error                       // of every Next, where set
-	panicking bool
+	panicking bool                        // of Next of samples
 }
 
 // stream is a stream of batches that exist.
@@ -36,12 +36,13 @@ type stream struct {
 	schema  *arrow.Schema
 	batches []arrow.RecordBatch
 	source  *source
+	panics  bool
 }
 
 func (s *stream) Schema() *arrow.Schema { return s.schema }
 
 func (s *stream) Next(ctx context.Context) (arrow.RecordBatch, error) {
-	if s.source.panicking {
+	if s.panics {
 		panic("a bug")
 	}
 	if s.source.fail != nil {
@@ -81,7 +82,7 @@ func (s *source) slots(sel *columnar.Selection, i int, f func(b *columnar.Block,
 
 func (s *source) Samples(_ context.Context, sel columnar.Selection) (columnar.Stream, error) {
 	schema := columnar.SampleSchema(sel.Columns)
-	out := &stream{schema: schema, source: s}
+	out := &stream{schema: schema, source: s, panics: s.panicking}
 	rows := array.NewRecordBuilder(s.alloc, schema)
 	defer rows.Release()
 	n := 0
