@@ -8,7 +8,7 @@ import (
 )
 
 // Arithmetic of numbers. Integers that overflow and finite doubles whose result
-// is not finite are errors, as in PostgreSQL.
+// is not finite are errors, as in PostgreSQL; a result too small for a double is 0.
 var (
 	_ = register("+", binaryErr(addInts), plan.Bigint, plan.Bigint)
 	_ = register("-", binaryErr(subInts), plan.Bigint, plan.Bigint)
@@ -16,7 +16,6 @@ var (
 	_ = register("/", binaryErr(divInts), plan.Bigint, plan.Bigint)
 	_ = register("%", binaryErr(modInts), plan.Bigint, plan.Bigint)
 	_ = register("-", unaryErr(negInt), plan.Bigint)
-	_ = register("+", unary(func(a int64) int64 { return a }), plan.Bigint)
 
 	_ = register("+", floats(func(a, b float64) float64 { return a + b }), plan.Double, plan.Double)
 	_ = register("-", floats(func(a, b float64) float64 { return a - b }), plan.Double, plan.Double)
@@ -25,7 +24,6 @@ var (
 	_ = register("%", binaryErr(modFloats), plan.Double, plan.Double)
 	_ = register("^", binaryErr(power), plan.Double, plan.Double)
 	_ = register("-", unary(func(a float64) float64 { return -a }), plan.Double)
-	_ = register("+", unary(func(a float64) float64 { return a }), plan.Double)
 )
 
 var (
@@ -111,7 +109,7 @@ func floats(f func(a, b float64) float64) kernel {
 			out[i] = x
 			check += x - x
 		}
-		valid := bothValid(args, n)
+		valid := bothValid(args)
 		if check != 0 || check != check {
 			for i, x := range out {
 				if (valid == nil || valid.Has(i)) && infinite(x) && !infinite(a[i&ma]) && !infinite(b[i&mb]) {
@@ -126,7 +124,7 @@ func floats(f func(a, b float64) float64) kernel {
 func infinite(x float64) bool { return math.IsInf(x, 0) || math.IsNaN(x) }
 
 func divFloats(_ *callContext, a, b float64) (float64, error) {
-	if b == 0 {
+	if b == 0 && a == a { // NaN / 0 is NaN
 		return 0, errDivZero
 	}
 	q := a / b
@@ -137,7 +135,7 @@ func divFloats(_ *callContext, a, b float64) (float64, error) {
 }
 
 func modFloats(_ *callContext, a, b float64) (float64, error) {
-	if b == 0 {
+	if b == 0 && a == a {
 		return 0, errDivZero
 	}
 	return math.Mod(a, b), nil
@@ -149,7 +147,7 @@ func power(_ *callContext, a, b float64) (float64, error) {
 	switch {
 	case a == 0 && b < 0:
 		return 0, plan.Errorf(0, "2201F", "zero raised to a negative power is undefined")
-	case a < 0 && b != math.Trunc(b):
+	case a < 0 && b == b && b != math.Trunc(b):
 		return 0, plan.Errorf(0, "2201F", "a negative number raised to a non-integer power yields a complex result")
 	}
 	x := math.Pow(a, b)

@@ -105,17 +105,18 @@ func fold(n node) (node, error) {
 
 func (c call) eval(b *batch) (Vector, error) {
 	args := make([]Vector, len(c.args))
-	allConst := true
+	allConst, unknown := true, false
 	for i, a := range c.args {
 		v, err := a.eval(b)
 		if err != nil {
 			return Vector{}, err
 		}
-		if !c.lenient && v.allNull() {
-			return null(c.context.result, b.n), nil
-		}
 		args[i] = v
 		allConst = allConst && v.Const
+		unknown = unknown || v.allNull()
+	}
+	if unknown && !c.lenient {
+		return null(c.context.result, b.n), nil
 	}
 	n := b.n
 	if allConst && len(args) > 0 {
@@ -184,8 +185,8 @@ func of[T value](vals []T, valid columnar.Bitmap) Vector {
 	return v
 }
 
-// bothValid returns the rows, of n, in which no argument is NULL; nil: all.
-func bothValid(args []Vector, n int) columnar.Bitmap {
+// bothValid returns the rows in which no argument is NULL; nil: all.
+func bothValid(args []Vector) columnar.Bitmap {
 	var out columnar.Bitmap
 	shared := false
 	for i := range args {
@@ -205,7 +206,6 @@ func bothValid(args []Vector, n int) columnar.Bitmap {
 			}
 		}
 	}
-	_ = n
 	return out
 }
 
@@ -217,7 +217,7 @@ func unary[A, R value](f func(A) R) kernel {
 		for i := range out {
 			out[i] = f(a[i])
 		}
-		return of(out, bothValid(args, n)), nil
+		return of(out, bothValid(args)), nil
 	}
 }
 
@@ -230,13 +230,13 @@ func binary[A, B, R value](f func(A, B) R) kernel {
 		for i := range out {
 			out[i] = f(a[i&ma], b[i&mb])
 		}
-		return of(out, bothValid(args, n)), nil
+		return of(out, bothValid(args)), nil
 	}
 }
 
 // each calls f for every row in which no argument is NULL, until one fails.
 func each(args []Vector, n int, f func(i int) error) (columnar.Bitmap, error) {
-	valid := bothValid(args, n)
+	valid := bothValid(args)
 	for i := range n {
 		if valid != nil && !valid.Has(i) {
 			continue
@@ -295,7 +295,7 @@ func nullable[R value](f func(c *callContext, args []Vector, i int) (R, bool, er
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]R, n)
 		valid := columnar.NewBitmap(n)
-		strict := bothValid(args, n)
+		strict := bothValid(args)
 		for i := range n {
 			if strict != nil && !strict.Has(i) {
 				continue

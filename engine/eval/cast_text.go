@@ -10,12 +10,23 @@ var (
 
 	_ = registerCast(plan.Timestamptz, plan.Timestamp, inSession(func(e *Env, t int64) int64 { return e.Zone.Local(t) }))
 	_ = registerCast(plan.Timestamp, plan.Timestamptz, inSession(func(e *Env, t int64) int64 { return e.Zone.Instant(t) }))
-	_ = registerCast(plan.Timestamptz, plan.Date, inSession(func(e *Env, t int64) int64 { return floorDays(e.Zone.Local(t)) }))
-	_ = registerCast(plan.Date, plan.Timestamptz, inSession(func(e *Env, d int64) int64 { return e.Zone.Instant(d * microsPerDay) }))
-	_ = registerCast(plan.Timestamp, plan.Date, inSession(func(_ *Env, t int64) int64 { return floorDays(t) }))
-	_ = registerCast(plan.Date, plan.Timestamp, inSession(func(_ *Env, d int64) int64 { return d * microsPerDay }))
-	_ = registerCast(plan.Timestamptz, plan.Time, inSession(func(e *Env, t int64) int64 { return floorMod(e.Zone.Local(t), microsPerDay) }))
-	_ = registerCast(plan.Timestamp, plan.Time, inSession(func(_ *Env, t int64) int64 { return floorMod(t, microsPerDay) }))
+	_ = registerCast(plan.Timestamptz, plan.Date, unaryErr(func(c *callContext, t int64) (int64, error) {
+		if !finite(t) {
+			return dateOf(t), nil
+		}
+		return dateOf(c.env.Zone.Local(t)), nil
+	}))
+	_ = registerCast(plan.Date, plan.Timestamptz, unaryErr(func(c *callContext, d int64) (int64, error) {
+		t, err := midnightOf(d)
+		if err != nil || !finite(t) {
+			return t, err
+		}
+		return c.env.Zone.Instant(t), nil
+	}))
+	_ = registerCast(plan.Timestamp, plan.Date, unary(dateOf))
+	_ = registerCast(plan.Date, plan.Timestamp, unaryErr(func(_ *callContext, d int64) (int64, error) { return midnightOf(d) }))
+	_ = registerCast(plan.Timestamptz, plan.Time, timeOfDay(func(e *Env, t int64) int64 { return e.Zone.Local(t) }))
+	_ = registerCast(plan.Timestamp, plan.Time, timeOfDay(func(_ *Env, t int64) int64 { return t }))
 	_ = registerCast(plan.Time, plan.Interval, unary(func(t int64) plan.Span { return plan.Span{Micros: t} }))
 	_ = registerCast(plan.Interval, plan.Time, unary(func(s plan.Span) int64 { return floorMod(s.Micros, microsPerDay) }))
 )
@@ -28,6 +39,18 @@ func inSession(f func(e *Env, t int64) int64) kernel {
 			return t, nil
 		}
 		return f(c.env, t), nil
+	})
+}
+
+// timeOfDay is the time of day of what local makes of a time; that of infinity is
+// NULL.
+func timeOfDay(local func(e *Env, t int64) int64) kernel {
+	return nullable(func(c *callContext, args []Vector, i int) (int64, bool, error) {
+		t := args[0].Ints[i&args[0].mask()]
+		if !finite(t) {
+			return 0, false, nil
+		}
+		return floorMod(local(c.env, t), microsPerDay), true, nil
 	})
 }
 

@@ -6,18 +6,18 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// The six comparisons of every type, and IS [NOT] DISTINCT FROM.
+// The six comparisons of every type that has an order, and IS [NOT] DISTINCT FROM.
 var _ = registerComparisons()
 
 func registerComparisons() struct{} {
-	for t := plan.Boolean; t <= plan.JSON; t++ {
+	for t := plan.Boolean; t < plan.JSON; t++ {
 		switch t {
 		case plan.Boolean:
 			compareWith(t, compareBools)
 		case plan.Double:
-			compareOrdered[float64](t)
+			compareDoubles()
 			distinctWith(t, compareFloats)
-		case plan.Text, plan.JSON:
+		case plan.Text:
 			compareOrdered[string](t)
 			distinctWith(t, cmp.Compare[string])
 		case plan.Interval:
@@ -30,9 +30,20 @@ func registerComparisons() struct{} {
 	return struct{}{}
 }
 
-// compareOrdered registers comparisons by Go's own operators. Values are never
-// NaN, so these are PostgreSQL's.
-func compareOrdered[T int64 | float64 | string](t plan.Type) {
+// compareDoubles registers the comparisons of doubles: Go's own, but for NaN, which
+// equals itself and is greater than every number.
+func compareDoubles() {
+	t := plan.Double
+	register("=", binary(func(a, b float64) bool { return a == b || a != a && b != b }), t, t)
+	register("<>", binary(func(a, b float64) bool { return a != b && (a == a || b == b) }), t, t)
+	register("<", binary(func(a, b float64) bool { return a < b || a == a && b != b }), t, t)
+	register("<=", binary(func(a, b float64) bool { return a <= b || b != b }), t, t)
+	register(">", binary(func(a, b float64) bool { return a > b || a != a && b == b }), t, t)
+	register(">=", binary(func(a, b float64) bool { return a >= b || a != a }), t, t)
+}
+
+// compareOrdered registers comparisons by Go's own operators.
+func compareOrdered[T int64 | string](t plan.Type) {
 	register("=", binary(func(a, b T) bool { return a == b }), t, t)
 	register("<>", binary(func(a, b T) bool { return a != b }), t, t)
 	register("<", binary(func(a, b T) bool { return a < b }), t, t)

@@ -197,6 +197,9 @@ func dateBin(_ *callContext, width plan.Span, t, origin int64) (int64, error) {
 	if !finite(t) {
 		return t, nil
 	}
+	if !finite(origin) {
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "origin out of range")
+	}
 	if width.Months != 0 {
 		return 0, plan.Errorf(0, plan.CodeNotSupported, "date_bin has no bins of months or years").WithHint("use time_bucket")
 	}
@@ -220,36 +223,27 @@ type Unit struct {
 
 const firstOf2001 = 11323 * 24 * 3600 * 1_000_000 // 2001-01-01, where centuries begin
 
-// units are those of date_trunc, in the singular.
+// units are those of date_trunc.
 var units = map[string]Unit{
-	"microsecond": {Width: zone.Width{Micros: 1}},
-	"millisecond": {Width: zone.Width{Micros: 1000}},
-	"second":      {Width: zone.Width{Micros: 1_000_000}},
-	"minute":      {Width: zone.Width{Micros: 60_000_000}},
-	"hour":        {Width: zone.Width{Micros: 3_600_000_000}},
-	"day":         {Width: zone.Width{Days: 1}},
-	"week":        {Width: zone.Width{Days: 7}, Origin: zone.DefaultOrigin(zone.Width{Days: 7})},
-	"month":       {Width: zone.Width{Months: 1}},
-	"quarter":     {Width: zone.Width{Months: 3}},
-	"year":        {Width: zone.Width{Months: 12}},
-	"decade":      {Width: zone.Width{Months: 120}},
-	"century":     {Width: zone.Width{Months: 1200}, Origin: firstOf2001},
-	"millennium":  {Width: zone.Width{Months: 12000}, Origin: firstOf2001},
+	"microseconds": {Width: zone.Width{Micros: 1}},
+	"milliseconds": {Width: zone.Width{Micros: 1000}},
+	"second":       {Width: zone.Width{Micros: 1_000_000}},
+	"minute":       {Width: zone.Width{Micros: 60_000_000}},
+	"hour":         {Width: zone.Width{Micros: 3_600_000_000}},
+	"day":          {Width: zone.Width{Days: 1}},
+	"week":         {Width: zone.Width{Days: 7}, Origin: zone.DefaultOrigin(zone.Width{Days: 7})},
+	"month":        {Width: zone.Width{Months: 1}},
+	"quarter":      {Width: zone.Width{Months: 3}},
+	"year":         {Width: zone.Width{Months: 12}},
+	"decade":       {Width: zone.Width{Months: 120}},
+	"century":      {Width: zone.Width{Months: 1200}, Origin: firstOf2001},
+	"millennium":   {Width: zone.Width{Months: 12000}, Origin: firstOf2001},
 }
 
-// LookupUnit returns a unit of date_trunc by its name, in any case, singular or
-// plural.
+// LookupUnit returns a unit of date_trunc by its name, in any case and any of
+// PostgreSQL's spellings.
 func LookupUnit(name string) (Unit, error) {
-	word := strings.ToLower(strings.TrimSpace(name))
-	switch word {
-	case "centuries":
-		word = "century"
-	case "millennia":
-		word = "millennium"
-	default:
-		word = strings.TrimSuffix(word, "s")
-	}
-	u, ok := units[word]
+	u, ok := units[FieldName(name)]
 	if !ok {
 		return u, plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized", name).
 			WithHint("use microseconds, milliseconds, second, minute, hour, day, week, month, quarter, year, decade, century or millennium")

@@ -16,6 +16,8 @@ const (
 	// PostgreSQL.
 	minStamp = -210_866_803_200_000_000
 	maxStamp = 9_223_371_331_199_999_999
+	minYear  = -4713
+	maxYear  = 294_246
 )
 
 // The present, and arithmetic of instants, local times, dates and intervals.
@@ -33,10 +35,10 @@ var (
 	_ = register("+", binaryErr(addToDate), plan.Date, plan.Interval)
 	_ = register("+", swapped(binaryErr(addToDate)), plan.Interval, plan.Date)
 	_ = register("-", binaryErr(subFromDate), plan.Date, plan.Interval)
-	_ = register("+", binaryErr(addInts), plan.Date, plan.Bigint)
-	_ = register("+", binaryErr(addInts), plan.Bigint, plan.Date)
-	_ = register("-", binaryErr(subInts), plan.Date, plan.Bigint)
-	_ = register("-", binaryErr(subInts), plan.Date, plan.Date)
+	_ = register("+", binaryErr(addDays), plan.Date, plan.Bigint)
+	_ = register("+", swapped(binaryErr(addDays)), plan.Bigint, plan.Date)
+	_ = register("-", binaryErr(subDays), plan.Date, plan.Bigint)
+	_ = register("-", binaryErr(daysBetween), plan.Date, plan.Date)
 	_ = register("+", binaryErr(dateAndTime), plan.Date, plan.Time)
 	_ = register("+", swapped(binaryErr(dateAndTime)), plan.Time, plan.Date)
 	_ = register("-", binaryErr(between), plan.Timestamptz, plan.Timestamptz)
@@ -48,8 +50,8 @@ var (
 	_ = register("+", binaryErr(addSpans), plan.Interval, plan.Interval)
 	_ = register("-", binaryErr(func(c *callContext, a, b plan.Span) (plan.Span, error) { return addSpans(c, a, negated(b)) }), plan.Interval, plan.Interval)
 	_ = register("-", unary(negated), plan.Interval)
-	_ = register("*", binaryErr(scaleSpan), plan.Interval, plan.Double)
-	_ = register("*", swapped(binaryErr(scaleSpan)), plan.Double, plan.Interval)
+	_ = register("*", binaryErr(multiplySpan), plan.Interval, plan.Double)
+	_ = register("*", swapped(binaryErr(multiplySpan)), plan.Double, plan.Interval)
 	_ = register("/", binaryErr(divideSpan), plan.Interval, plan.Double)
 )
 
@@ -93,15 +95,18 @@ func negated(s plan.Span) plan.Span {
 
 // addMonths moves a local time by months; a day that the month does not have becomes
 // its last.
-func addMonths(local int64, months int32) int64 {
+func addMonths(local int64, months int32) (int64, error) {
 	if months == 0 {
-		return local
+		return local, nil
 	}
 	tod := floorMod(local, microsPerDay)
 	y, m, d := civil(local)
 	first := time.Date(y, m+time.Month(months), 1, 0, 0, 0, 0, time.UTC)
+	if first.Year() < minYear || first.Year() > maxYear {
+		return 0, errTimeRange
+	}
 	last := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(d, last)-1).UnixMicro() + tod
+	return first.AddDate(0, 0, min(d, last)-1).UnixMicro() + tod, nil
 }
 
 // civil returns the date of a local time.
@@ -121,11 +126,17 @@ func addToLocal(_ *callContext, t int64, s plan.Span) (int64, error) {
 	if !finite(t) {
 		return t, nil
 	}
-	t = addMonths(t, s.Months) + int64(s.Days)*microsPerDay
-	if (t > 0) == (s.Micros > 0) && t+s.Micros-t != s.Micros {
+	t, err := addMonths(t, s.Months)
+	if err != nil {
+		return 0, err
+	}
+	if t, err = addInts(nil, t, int64(s.Days)*microsPerDay); err == nil {
+		t, err = addInts(nil, t, s.Micros)
+	}
+	if err != nil {
 		return 0, errTimeRange
 	}
-	return checkTime(t + s.Micros)
+	return checkTime(t)
 }
 
 func subFromLocal(c *callContext, t int64, s plan.Span) (int64, error) {
@@ -156,7 +167,60 @@ func subFromInstant(c *callContext, t int64, s plan.Span) (int64, error) {
 }
 
 func addToDate(c *callContext, days int64, s plan.Span) (int64, error) {
-	return addToLocal(c, days*microsPerDay, s)
+	t, err := midnightOf(days)
+	if err != nil {
+		return 0, err
+	}
+	return addToLocal(c, t, s)
+}
+
+// midnightOf is the local time at which a date begins.
+func midnightOf(days int64) (int64, error) {
+	switch {
+	case days == plan.InfiniteDate:
+		return forever, nil
+	case days == plan.FirstDate:
+		return never, nil
+	case days < minStamp/microsPerDay || days > maxStamp/microsPerDay:
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "date out of range for timestamp")
+	}
+	return days * microsPerDay, nil
+}
+
+// dateOf is the date of a local time.
+func dateOf(local int64) int64 {
+	switch local {
+	case forever:
+		return plan.InfiniteDate
+	case never:
+		return plan.FirstDate
+	}
+	return floorDays(local)
+}
+
+func finiteDate(days int64) bool { return days != plan.InfiniteDate && days != plan.FirstDate }
+
+// addDays is a date so many days later.
+func addDays(_ *callContext, date, days int64) (int64, error) {
+	if !finiteDate(date) {
+		return date, nil
+	}
+	sum, err := addInts(nil, date, days)
+	if err != nil || sum < minStamp/microsPerDay || sum >= plan.InfiniteDate {
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "date out of range")
+	}
+	return sum, nil
+}
+
+func subDays(c *callContext, date, days int64) (int64, error) {
+	return addDays(c, date, -max(days, -math.MaxInt64))
+}
+
+func daysBetween(_ *callContext, a, b int64) (int64, error) {
+	if !finiteDate(a) || !finiteDate(b) {
+		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "cannot subtract infinite dates")
+	}
+	return a - b, nil
 }
 
 func subFromDate(c *callContext, days int64, s plan.Span) (int64, error) {
@@ -164,7 +228,11 @@ func subFromDate(c *callContext, days int64, s plan.Span) (int64, error) {
 }
 
 func dateAndTime(_ *callContext, days, t int64) (int64, error) {
-	return checkTime(days*microsPerDay + t)
+	local, err := midnightOf(days)
+	if err != nil || !finite(local) {
+		return local, err
+	}
+	return checkTime(local + t)
 }
 
 // between is the time from b to a, in days of 24 hours and the rest.
@@ -172,7 +240,10 @@ func between(_ *callContext, a, b int64) (plan.Span, error) {
 	if !finite(a) || !finite(b) {
 		return plan.Span{}, plan.Errorf(0, plan.CodeDatetimeRange, "cannot subtract infinite timestamps")
 	}
-	d := a - b
+	d, err := subInts(nil, a, b)
+	if err != nil {
+		return plan.Span{}, errSpanRange
+	}
 	return plan.Span{Days: int32(d / microsPerDay), Micros: d % microsPerDay}, nil
 }
 
@@ -185,21 +256,32 @@ func addSpans(_ *callContext, a, b plan.Span) (plan.Span, error) {
 	return plan.Span{Months: int32(months), Days: int32(days), Micros: micros}, nil
 }
 
-// scaleSpan multiplies each field; what is left of months becomes days of which a
-// month has 30, what is left of days becomes time.
-func scaleSpan(_ *callContext, s plan.Span, f float64) (plan.Span, error) {
-	months := float64(s.Months) * f
-	days := float64(s.Days)*f + (months-math.Trunc(months))*30
-	micros := float64(s.Micros)*f + (days-math.Trunc(days))*microsPerDay
-	if math.Abs(months) > math.MaxInt32 || math.Abs(days) > math.MaxInt32 || !(math.Abs(micros) < math.MaxInt64) {
-		return plan.Span{}, errSpanRange
-	}
-	return plan.Span{Months: int32(months), Days: int32(days), Micros: int64(math.RoundToEven(micros))}, nil
+func multiplySpan(_ *callContext, s plan.Span, f float64) (plan.Span, error) {
+	return scaleSpan(s, func(x float64) float64 { return x * f })
 }
 
-func divideSpan(c *callContext, s plan.Span, f float64) (plan.Span, error) {
+func divideSpan(_ *callContext, s plan.Span, f float64) (plan.Span, error) {
 	if f == 0 {
 		return plan.Span{}, errDivZero
 	}
-	return scaleSpan(c, s, 1/f)
+	return scaleSpan(s, func(x float64) float64 { return x / f })
 }
+
+// scaleSpan scales each field. What is left of the months becomes days, of which a
+// month has 30, and what is left of the days becomes time; both are rounded to
+// microseconds of their unit, so that 1 mon * 0.1 has no dust.
+func scaleSpan(s plan.Span, scale func(float64) float64) (plan.Span, error) {
+	months, days, micros := scale(float64(s.Months)), scale(float64(s.Days)), scale(float64(s.Micros))
+	restDays := roundMicro((months - math.Trunc(months)) * 30)
+	seconds := roundMicro((days - math.Trunc(days) + restDays - math.Trunc(restDays)) * microsPerDay / microsPerSecond)
+	const daySeconds = microsPerDay / microsPerSecond
+	moreDays := math.Trunc(seconds / daySeconds)
+	days = math.Trunc(days) + math.Trunc(restDays) + moreDays
+	micros = math.RoundToEven(micros + (seconds-moreDays*daySeconds)*microsPerSecond)
+	if !(math.Abs(months) <= math.MaxInt32 && math.Abs(days) <= math.MaxInt32 && math.Abs(micros) < math.MaxInt64) {
+		return plan.Span{}, errSpanRange
+	}
+	return plan.Span{Months: int32(months), Days: int32(days), Micros: int64(micros)}, nil
+}
+
+func roundMicro(x float64) float64 { return math.RoundToEven(x*1e6) / 1e6 }

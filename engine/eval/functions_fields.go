@@ -11,9 +11,9 @@ import (
 
 // EXTRACT, and times and intervals made of fields.
 var (
-	_ = register("date_part", part(true, func(e *Env, t int64) int64 { return e.Zone.Local(t) }), plan.Text, plan.Timestamptz)
-	_ = register("date_part", part(false, func(_ *Env, t int64) int64 { return t }), plan.Text, plan.Timestamp)
-	_ = register("date_part", part(false, func(_ *Env, d int64) int64 { return d * microsPerDay }), plan.Text, plan.Date)
+	_ = register("date_part", part(true, func(e *Env, t int64) (int64, error) { return e.Zone.Local(t), nil }), plan.Text, plan.Timestamptz)
+	_ = register("date_part", part(false, func(_ *Env, t int64) (int64, error) { return t, nil }), plan.Text, plan.Timestamp)
+	_ = register("date_part", part(false, func(_ *Env, d int64) (int64, error) { return midnightOf(d) }), plan.Text, plan.Date)
 	_ = register("date_part", binaryErr(partOfTime), plan.Text, plan.Time)
 	_ = register("date_part", binaryErr(partOfSpan), plan.Text, plan.Interval)
 
@@ -25,7 +25,7 @@ var (
 	_ = register("age", unaryErr(func(c *callContext, t int64) (plan.Span, error) { return age(c, midnight(c.env), t) }), plan.Timestamp)
 	_ = register("isfinite", unary(finite), plan.Timestamptz)
 	_ = register("isfinite", unary(finite), plan.Timestamp)
-	_ = register("isfinite", unary(finite), plan.Date)
+	_ = register("isfinite", unary(finiteDate), plan.Date)
 	_ = register("justify_days", unary(justifyDays), plan.Interval)
 	_ = register("justify_hours", unary(justifyHours), plan.Interval)
 	_ = register("justify_interval", unary(justify), plan.Interval)
@@ -68,13 +68,41 @@ var fields = map[string]field{
 	"julian":       func(l int64) float64 { return float64(l)/microsPerDay + 2440588 },
 }
 
-// fieldNames are other spellings.
-var fieldNames = map[string]string{
-	"microsecond": "microseconds", "millisecond": "milliseconds", "seconds": "second", "minutes": "minute", "hours": "hour",
-	"days": "day", "months": "month", "years": "year", "quarters": "quarter", "weeks": "week", "decades": "decade", "centuries": "century", "millennia": "millennium",
+// endless are the fields that grow with time: those of infinity are infinite, where
+// others are NULL.
+var endless = map[string]bool{"epoch": true, "year": true, "isoyear": true, "decade": true, "century": true, "millennium": true, "julian": true}
+
+// fieldNames are the spellings of units of time, as PostgreSQL knows them.
+var fieldNames = wordTable(`
+	microseconds: us usec usecs usecond useconds microsecond microseconds microsecon
+	milliseconds: ms msec msecs msecond mseconds millisecond milliseconds millisecon
+	second: s sec secs second seconds
+	minute: m min mins minute minutes
+	hour: h hr hrs hour hours
+	day: d day days
+	week: w week weeks
+	month: mon mons month months
+	quarter: qtr quarter quarters
+	year: y yr yrs year years
+	decade: dec decs decade decades
+	century: c cent century centuries
+	millennium: mil mils millennium millennia
+	timezone_hour: timezone_h timezone_hour
+	timezone_minute: timezone_m timezone_minute`)
+
+// wordTable reads lines of a word and the spellings that stand for it.
+func wordTable(text string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		word, spellings, _ := strings.Cut(strings.TrimSpace(line), ":")
+		for _, s := range strings.Fields(spellings) {
+			out[s] = word
+		}
+	}
+	return out
 }
 
-// FieldName returns a field of EXTRACT as the table of fields spells it.
+// FieldName returns a unit of time as the tables of fields and units spell it.
 func FieldName(name string) string {
 	word := strings.ToLower(strings.TrimSpace(name))
 	if known, ok := fieldNames[word]; ok {
@@ -83,38 +111,45 @@ func FieldName(name string) string {
 	return word
 }
 
-func unknownField(name, of string) error {
+// unknownField is the error for a field that a type does not have.
+func unknownField(name string, of plan.Type) error {
+	key := FieldName(name)
+	if _, known := fields[key]; known || strings.HasPrefix(key, "timezone") {
+		return plan.Errorf(0, plan.CodeNotSupported, "unit %q not supported for type %s", name, of)
+	}
 	return plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized for type %s", name, of)
 }
 
 // part is date_part(field, time), where local turns the argument into a local time.
-func part(instants bool, local func(*Env, int64) int64) kernel {
+func part(instants bool, local func(*Env, int64) (int64, error)) kernel {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
-		out := make([]float64, n)
 		var f field
 		var name string
-		valid, err := each(args, n, func(i int) error {
-			t := args[1].Ints[i&args[1].mask()]
-			if at := args[0].Strs[i&args[0].mask()]; f == nil || at != name {
+		ofInstant, grows := false, false
+		return nullable(func(c *callContext, args []Vector, i int) (float64, bool, error) {
+			if at := text(args, 0, i); f == nil || at != name {
 				var err error
 				if f, err = fieldOf(c.env, at, args[1].T, instants); err != nil {
-					return err
+					return 0, false, err
 				}
 				name = at
+				key := FieldName(at)
+				ofInstant, grows = instants && (key == "epoch" || strings.HasPrefix(key, "timezone")), endless[key]
 			}
+			t := args[1].Ints[i&args[1].mask()]
+			shown, err := local(c.env, t)
 			switch {
-			case t == forever:
-				out[i] = math.Inf(1)
-			case t == never:
-				out[i] = math.Inf(-1)
-			case FieldName(name) == "epoch" && instants, strings.HasPrefix(name, "timezone"):
-				out[i] = f(t)
-			default:
-				out[i] = f(local(c.env, t))
+			case err != nil:
+				return 0, false, err
+			case shown == forever:
+				return math.Inf(1), grows, nil
+			case shown == never:
+				return math.Inf(-1), grows, nil
+			case ofInstant:
+				return f(t), true, nil
 			}
-			return nil
-		})
-		return of(out, valid), err
+			return f(shown), true, nil
+		})(c, args, n)
 	}
 }
 
@@ -125,28 +160,30 @@ func fieldOf(env *Env, name string, t plan.Type, instants bool) (field, error) {
 	if f, ok := fields[key]; ok {
 		return f, nil
 	}
-	offset := func(t int64) float64 { return float64(env.Zone.Local(t)-t) / microsPerSecond }
+	offset := func(t int64) int64 { return (env.Zone.Local(t) - t) / microsPerSecond }
 	switch {
 	case key == "epoch":
 		return func(t int64) float64 { return float64(t) / microsPerSecond }, nil
 	case key == "timezone" && instants:
-		return offset, nil
+		return func(t int64) float64 { return float64(offset(t)) }, nil
 	case key == "timezone_hour" && instants:
-		return func(t int64) float64 { return math.Trunc(offset(t) / 3600) }, nil
+		return func(t int64) float64 { return float64(offset(t) / 3600) }, nil
 	case key == "timezone_minute" && instants:
-		return func(t int64) float64 { return math.Trunc(math.Mod(offset(t), 3600) / 60) }, nil
+		return func(t int64) float64 { return float64(offset(t) % 3600 / 60) }, nil
 	}
-	return nil, unknownField(name, t.String())
+	return nil, unknownField(name, t)
 }
 
 func partOfTime(_ *callContext, name string, t int64) (float64, error) {
 	switch key := FieldName(name); key {
-	case "microseconds", "milliseconds", "second", "minute", "hour":
+	case "microseconds", "milliseconds", "second", "minute":
 		return fields[key](t), nil
+	case "hour": // of 24:00, too
+		return float64(t / (3600 * microsPerSecond)), nil
 	case "epoch":
 		return float64(t) / microsPerSecond, nil
 	}
-	return 0, unknownField(name, plan.Time.String())
+	return 0, unknownField(name, plan.Time)
 }
 
 func partOfSpan(_ *callContext, name string, s plan.Span) (float64, error) {
@@ -164,8 +201,6 @@ func partOfSpan(_ *callContext, name string, s plan.Span) (float64, error) {
 		return float64(s.Micros / (3600 * microsPerSecond)), nil
 	case "day":
 		return float64(s.Days), nil
-	case "week":
-		return float64(s.Days / 7), nil
 	case "month":
 		return float64(s.Months % 12), nil
 	case "quarter":
@@ -182,26 +217,33 @@ func partOfSpan(_ *callContext, name string, s plan.Span) (float64, error) {
 		const year = 365.25 * 24 * 3600
 		return float64(years)*year + float64(s.Months%12)*30*24*3600 + float64(s.Days)*24*3600 + float64(s.Micros)/microsPerSecond, nil
 	}
-	return 0, unknownField(name, plan.Interval.String())
+	return 0, unknownField(name, plan.Interval)
 }
 
 // midnight is the local time at which the session's present day began.
 func midnight(e *Env) int64 { return floorDays(e.Zone.Local(e.Now)) * microsPerDay }
 
-// age is the calendar distance from b to a, both local times.
+// age is the calendar distance from b to a, both local times: the difference of each
+// field, where a day that is missing is taken from the month of the earlier time.
 func age(c *callContext, a, b int64) (plan.Span, error) {
-	if a < b {
+	switch {
+	case !finite(a) || !finite(b):
+		return plan.Span{}, plan.Errorf(0, plan.CodeDatetimeRange, "cannot subtract infinite timestamps")
+	case a < b:
 		s, err := age(c, b, a)
 		return negated(s), err
 	}
-	ya, ma, _ := civil(a)
-	yb, mb, _ := civil(b)
-	months := int32(ya-yb)*12 + int32(ma-mb)
-	for months > 0 && addMonths(b, months) > a {
-		months--
+	ya, ma, da := civil(a)
+	yb, mb, db := civil(b)
+	months, days := (ya-yb)*12+int(ma-mb), da-db
+	micros := floorMod(a, microsPerDay) - floorMod(b, microsPerDay)
+	if micros < 0 {
+		days, micros = days-1, micros+microsPerDay
 	}
-	rest := a - addMonths(b, months)
-	return plan.Span{Months: months, Days: int32(rest / microsPerDay), Micros: rest % microsPerDay}, nil
+	if days < 0 {
+		months, days = months-1, days+time.Date(yb, mb+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	}
+	return plan.Span{Months: int32(months), Days: int32(days), Micros: micros}, nil
 }
 
 func justifyDays(s plan.Span) plan.Span {
@@ -224,21 +266,47 @@ func justifyHours(s plan.Span) plan.Span {
 	return s
 }
 
-func justify(s plan.Span) plan.Span { return justifyHours(justifyDays(justifyHours(s))) }
-
-func makeDate(_ *callContext, y, m, d int64) (int64, error) {
-	t := time.Date(int(y), time.Month(m), int(d), 0, 0, 0, 0, time.UTC)
-	if y < 1 || y > 9999 || int64(t.Month()) != m || int64(t.Day()) != d {
-		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "date field value out of range: %d-%02d-%02d", y, m, d)
+// justify does both, and gives all fields one sign.
+func justify(s plan.Span) plan.Span {
+	s = justifyDays(justifyHours(s))
+	switch rest := int64(s.Days)*microsPerDay + s.Micros; {
+	case s.Months > 0 && rest < 0:
+		s.Months, s.Days = s.Months-1, s.Days+30
+	case s.Months < 0 && rest > 0:
+		s.Months, s.Days = s.Months+1, s.Days-30
 	}
-	return t.UnixMicro() / microsPerDay, nil
+	return justifyHours(s)
+}
+
+// makeDate makes a date of its fields; negative years are those before Christ.
+func makeDate(_ *callContext, y, m, d int64) (int64, error) {
+	if y < 0 {
+		return calendarDate(y+1, m, d)
+	}
+	if y == 0 {
+		return 0, fieldRange(y, m, d)
+	}
+	return calendarDate(y, m, d)
+}
+
+// calendarDate makes a date of its fields; year 0 is the one before year 1.
+func calendarDate(y, m, d int64) (int64, error) {
+	t := time.Date(int(y), time.Month(m), int(d), 0, 0, 0, 0, time.UTC)
+	if y <= minYear || y > maxYear || int64(t.Month()) != m || int64(t.Day()) != d {
+		return 0, fieldRange(y, m, d)
+	}
+	return floorDays(t.UnixMicro()), nil
+}
+
+func fieldRange(y, m, d int64) error {
+	return plan.Errorf(0, plan.CodeDatetimeRange, "date field value out of range: %d-%02d-%02d", y, m, d)
 }
 
 func makeTime(_ *callContext, h, m int64, s float64) (int64, error) {
 	if h < 0 || h > 24 || m < 0 || m > 59 || !(s >= 0 && s <= 60) || h == 24 && (m > 0 || s > 0) {
 		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "time field value out of range: %d:%02d:%02g", h, m, s)
 	}
-	return (h*3600+m*60)*microsPerSecond + int64(math.Round(s*microsPerSecond)), nil
+	return (h*3600+m*60)*microsPerSecond + int64(math.RoundToEven(s*microsPerSecond)), nil
 }
 
 // makeStamp makes a time of its fields on the clock of a zone.

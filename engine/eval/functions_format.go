@@ -11,105 +11,152 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// to_char, to_timestamp and to_date of times. Number formats are in
-// functions_number.go.
+// to_char of times and intervals. Reading them by a format is in functions_parse.go,
+// formats of numbers are in functions_number.go.
 var (
 	_ = register("to_char", formatStamp(func(e *Env) *zone.Zone { return e.Zone }), plan.Timestamptz, plan.Text)
-	_ = register("to_char", formatStamp(func(*Env) *zone.Zone { return zone.UTC }), plan.Timestamp, plan.Text)
-	_ = register("to_char", binary(formatSpan), plan.Interval, plan.Text)
-	_ = register("to_timestamp", binaryErr(func(c *callContext, s, format string) (int64, error) {
-		local, err := parseStamp(s, format)
-		return c.env.Zone.Instant(local), err
-	}), plan.Text, plan.Text)
-	_ = register("to_date", binaryErr(func(_ *callContext, s, format string) (int64, error) {
-		local, err := parseStamp(s, format)
-		return floorDays(local), err
-	}), plan.Text, plan.Text)
+	_ = register("to_char", formatStamp(func(*Env) *zone.Zone { return nil }), plan.Timestamp, plan.Text)
+	_ = register("to_char", formatWith(func(_ *callContext, args []Vector, i int) (stamp, bool) {
+		return spanStamp(args[0].Spans[i&args[0].mask()]), true
+	}), plan.Interval, plan.Text)
 )
 
 // stampPatterns are the patterns of time formats, longest first where one is the
-// beginning of another.
+// beginning of another. They are recognized in any case.
 var stampPatterns = []string{
-	"HH24", "HH12", "HH", "MI", "SSSSS", "SSSS", "SS", "MS", "US", "FF1", "FF2", "FF3", "FF4", "FF5", "FF6", "A.M.", "P.M.", "AM", "PM", "a.m.", "p.m.", "am", "pm",
-	"Y,YYY", "YYYY", "YYY", "YY", "Y", "IYYY", "IYY", "IY", "IDDD", "ID", "IW", "I",
-	"MONTH", "Month", "month", "MON", "Mon", "mon", "MM", "DAY", "Day", "day", "DDD", "DD", "DY", "Dy", "dy", "D", "WW", "W", "CC", "J", "Q", "TZH", "TZM", "TZ", "tz", "OF",
-}
-
-// stamp is a time taken apart for its format.
-type stamp struct {
-	t      time.Time // the local time, as UTC
-	micros int64     // within the second
-	offset int64     // of the zone, in seconds
-	zone   string    // abbreviation
+	"HH24", "HH12", "HH", "MI", "SSSSS", "SSSS", "SS", "MS", "US", "FF1", "FF2", "FF3", "FF4", "FF5", "FF6",
+	"A.M.", "P.M.", "AM", "PM", "A.D.", "B.C.", "AD", "BC", "Y,YYY", "YYYY", "YYY", "YY", "Y", "IYYY", "IYY", "IY", "IDDD", "ID", "IW", "I",
+	"MONTH", "MON", "MM", "DAY", "DDD", "DD", "DY", "D", "WW", "W", "CC", "J", "Q", "RM", "TZH", "TZM", "TZ", "OF",
 }
 
 // token is a piece of a format: a pattern, with what modifies it, or text.
 type token struct {
-	pattern string // empty: text
-	text    string
-	fill    bool // FM: no blanks and leading zeros
-	ordinal string
+	pattern string // in upper case; empty: text
+	text    string // the text, or the pattern as it was written
+	fill    bool   // FM: no blanks and leading zeros
+	ordinal string // TH or th
 }
 
-// formatTokens cuts a format into patterns and text between them; text in double
-// quotes is never a pattern.
+// formatTokens cuts a format into patterns and text between them. Text in double
+// quotes is never a pattern; in it and out of it \" is a quote.
 func formatTokens(format string) []token {
 	var out []token
+	quoted := false
+	literal := func(n int) {
+		out = append(out, token{text: format[:n]})
+		format = format[n:]
+	}
 	for format != "" {
-		if format[0] == '"' {
-			quoted, rest, _ := strings.Cut(format[1:], `"`)
-			out, format = append(out, token{text: quoted}), rest
-			continue
-		}
-		t := token{}
-		rest := format
-		if strings.HasPrefix(rest, "FM") {
-			t.fill, rest = true, rest[2:]
-		}
-		for _, p := range stampPatterns {
-			if strings.HasPrefix(rest, p) {
-				t.pattern, rest = p, rest[len(p):]
-				break
+		switch {
+		case strings.HasPrefix(format, `\"`) || quoted && format[0] == '\\' && len(format) > 1:
+			format = format[1:]
+			literal(1)
+		case format[0] == '"':
+			quoted, format = !quoted, format[1:]
+		case quoted:
+			literal(1)
+		case len(format) >= 2 && strings.EqualFold(format[:2], "FX"):
+			format = format[2:]
+		default:
+			t, rest := cutPattern(format)
+			if t.pattern == "" {
+				literal(1)
+				continue
 			}
+			out, format = append(out, t), rest
 		}
-		if t.pattern == "" {
-			out, format = append(out, token{text: format[:1]}), format[1:]
-			continue
-		}
-		for _, suffix := range []string{"TH", "th"} {
-			if strings.HasPrefix(rest, suffix) {
-				t.ordinal, rest = suffix, rest[2:]
-			}
-		}
-		out, format = append(out, t), rest
 	}
 	return out
 }
 
-func formatStamp(clock func(*Env) *zone.Zone) kernel {
-	return func(c *callContext, args []Vector, n int) (Vector, error) {
-		z := clock(c.env)
-		out := make([]string, n)
-		var tokens []token
-		var last string
-		valid, err := each(args, n, func(i int) error {
-			if f := text(args, 1, i); tokens == nil || f != last {
-				tokens, last = formatTokens(f), f
-			}
-			t := args[0].Ints[i&args[0].mask()]
-			if !finite(t) {
-				return nil
-			}
-			local := z.Local(t)
-			s := stamp{t: time.UnixMicro(local).UTC(), micros: floorMod(local, microsPerSecond), offset: (local - t) / microsPerSecond, zone: z.Abbreviation(t)}
-			out[i] = s.format(tokens)
-			return nil
-		})
-		return of(out, valid), err
+// cutPattern returns the pattern that a format begins with, if any, and what follows.
+func cutPattern(format string) (t token, rest string) {
+	rest = format
+	if len(rest) > 2 && strings.EqualFold(rest[:2], "FM") {
+		t.fill, rest = true, rest[2:]
+	}
+	for _, p := range stampPatterns {
+		if len(rest) >= len(p) && strings.EqualFold(rest[:len(p)], p) {
+			t.pattern, t.text, rest = p, rest[:len(p)], rest[len(p):]
+			break
+		}
+	}
+	if len(rest) >= 2 && strings.EqualFold(rest[:2], "TH") {
+		t.ordinal, rest = rest[:2], rest[2:]
+	}
+	return t, rest
+}
+
+// stamp is a time, or an interval, taken apart for its format.
+type stamp struct {
+	day                  time.Time // the date, as UTC
+	year, month          int64     // of the date; those of an interval may be beyond it
+	dayOfMonth           int64
+	hour, minute, second int64
+	micros               int64 // within the second
+	offset               int64 // of the zone, in seconds
+	zone                 string
+	span                 bool
+}
+
+// localStamp takes a local time apart; what its zone says is left out.
+func localStamp(local int64) stamp {
+	t := time.UnixMicro(local).UTC()
+	return stamp{
+		day: t, year: int64(t.Year()), month: int64(t.Month()), dayOfMonth: int64(t.Day()),
+		hour: int64(t.Hour()), minute: int64(t.Minute()), second: int64(t.Second()), micros: floorMod(local, microsPerSecond),
 	}
 }
 
-func (s stamp) format(tokens []token) string {
+// spanStamp takes an interval apart. Its hours may be more than 24, and each field
+// may be negative.
+func spanStamp(s plan.Span) stamp {
+	const minute, hour = 60 * microsPerSecond, 3600 * microsPerSecond
+	return stamp{
+		span: true, day: time.UnixMicro(0).UTC(), year: int64(s.Months / 12), month: int64(s.Months % 12), dayOfMonth: int64(s.Days),
+		hour: s.Micros / hour, minute: s.Micros % hour / minute, second: s.Micros % minute / microsPerSecond, micros: s.Micros % microsPerSecond,
+	}
+}
+
+// formatStamp is to_char of a local time, or of an instant on a clock.
+func formatStamp(clock func(*Env) *zone.Zone) kernel {
+	return formatWith(func(c *callContext, args []Vector, i int) (stamp, bool) {
+		t := args[0].Ints[i&args[0].mask()]
+		if !finite(t) {
+			return stamp{}, false
+		}
+		z := clock(c.env)
+		if z == nil {
+			return localStamp(t), true
+		}
+		local := z.Local(t)
+		s := localStamp(local)
+		s.offset, s.zone = (local-t)/microsPerSecond, z.Abbreviation(t)
+		return s, true
+	})
+}
+
+// formatWith is to_char of what take takes apart; NULL where it cannot, and for an
+// empty format, as in PostgreSQL.
+func formatWith(take func(c *callContext, args []Vector, i int) (stamp, bool)) kernel {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		var tokens []token
+		var last string
+		return nullable(func(c *callContext, args []Vector, i int) (string, bool, error) {
+			f := text(args, 1, i)
+			if tokens == nil || f != last {
+				tokens, last = formatTokens(f), f
+			}
+			s, ok := take(c, args, i)
+			if !ok || f == "" {
+				return "", false, nil
+			}
+			return s.format(tokens), true, nil
+		})(c, args, n)
+	}
+}
+
+func (s *stamp) format(tokens []token) string {
 	var b strings.Builder
 	for _, t := range tokens {
 		if t.pattern == "" {
@@ -117,14 +164,16 @@ func (s stamp) format(tokens []token) string {
 			continue
 		}
 		if n, width, ok := s.number(t.pattern); ok {
-			digits := strconv.FormatInt(n, 10)
-			if !t.fill {
-				digits = fmt.Sprintf("%0*d", width, n)
+			if t.fill {
+				width = 1
+			} else if n < 0 {
+				width++ // for the sign
 			}
-			b.WriteString(digits + ordinal(n, t.ordinal))
+			fmt.Fprintf(&b, "%0*d", width, n)
+			b.WriteString(ordinal(n, t.ordinal))
 			continue
 		}
-		word := s.word(t.pattern)
+		word := s.word(t)
 		if t.fill {
 			word = strings.TrimRight(word, " ")
 		}
@@ -134,81 +183,163 @@ func (s stamp) format(tokens []token) string {
 }
 
 // number returns the value and the width of a pattern that stands for a number.
-func (s stamp) number(pattern string) (n int64, width int, ok bool) {
-	isoYear, isoWeek := s.t.ISOWeek()
-	hour12 := (s.t.Hour()+11)%12 + 1
-	year, isoDay := s.t.Year(), (int(s.t.Weekday())+6)%7+1
-	values := map[string][2]int{
-		"HH24": {s.t.Hour(), 2}, "HH12": {hour12, 2}, "HH": {hour12, 2}, "MI": {s.t.Minute(), 2}, "SS": {s.t.Second(), 2},
-		"SSSS": {s.t.Hour()*3600 + s.t.Minute()*60 + s.t.Second(), 1}, "SSSSS": {s.t.Hour()*3600 + s.t.Minute()*60 + s.t.Second(), 1},
-		"MS": {int(s.micros / 1000), 3}, "US": {int(s.micros), 6}, "YYYY": {year, 4}, "YYY": {year % 1000, 3}, "YY": {year % 100, 2}, "Y": {year % 10, 1},
-		"IYYY": {isoYear, 4}, "IYY": {isoYear % 1000, 3}, "IY": {isoYear % 100, 2}, "I": {isoYear % 10, 1}, "IW": {isoWeek, 2}, "ID": {isoDay, 1},
-		"IDDD": {(isoWeek-1)*7 + isoDay, 3}, "MM": {int(s.t.Month()), 2}, "DDD": {s.t.YearDay(), 3}, "DD": {s.t.Day(), 2}, "D": {int(s.t.Weekday()) + 1, 1},
-		"WW": {(s.t.YearDay()-1)/7 + 1, 2}, "W": {(s.t.Day()-1)/7 + 1, 1}, "CC": {(year + 99) / 100, 2}, "Q": {(int(s.t.Month())-1)/3 + 1, 1},
-		"J": {int(floorDays(s.t.UnixMicro())) + 2440588, 1},
+func (s *stamp) number(pattern string) (n int64, width int, ok bool) {
+	switch pattern {
+	case "HH24":
+		return s.hour, 2, true
+	case "HH12", "HH":
+		if s.hour%12 == 0 {
+			return 12, 2, true
+		}
+		return s.hour % 12, 2, true
+	case "MI":
+		return s.minute, 2, true
+	case "SS":
+		return s.second, 2, true
+	case "SSSS", "SSSSS":
+		return s.hour*3600 + s.minute*60 + s.second, 1, true
+	case "MS":
+		return s.micros / 1000, 3, true
+	case "US":
+		return s.micros, 6, true
+	case "MM":
+		return s.month, 2, true
+	case "DD":
+		return s.dayOfMonth, 2, true
+	case "Q":
+		return (s.month-1)/3 + 1, 1, true
+	case "J":
+		return floorDays(s.day.UnixMicro()) + julianEpoch, 1, true
 	}
 	if strings.HasPrefix(pattern, "FF") {
 		digits := int(pattern[2] - '0')
 		return s.micros / int64(math.Pow10(6-digits)), digits, true
 	}
-	v, ok := values[pattern]
-	return int64(v[0]), v[1], ok
+	if n, width, ok = s.yearNumber(pattern); ok {
+		return n, width, ok
+	}
+	return s.dayNumber(pattern)
 }
 
+// julianEpoch is the Julian day of 1970-01-01.
+const julianEpoch = 2440588
+
+// yearNumber is number for the patterns of years.
+func (s *stamp) yearNumber(pattern string) (n int64, width int, ok bool) {
+	year := s.year
+	if pattern[0] == 'I' {
+		iso, _ := s.day.ISOWeek()
+		year = int64(iso)
+	}
+	if year <= 0 && !s.span {
+		year = 1 - year // before Christ
+	}
+	switch pattern {
+	case "YYYY", "IYYY":
+		return year, 4, true
+	case "YYY", "IYY":
+		return year % 1000, 3, true
+	case "YY", "IY":
+		return year % 100, 2, true
+	case "Y", "I":
+		return year % 10, 1, true
+	case "CC":
+		return (year + 99) / 100, 2, true
+	}
+	return 0, 0, false
+}
+
+// dayNumber is number for the patterns of days and weeks.
+func (s *stamp) dayNumber(pattern string) (n int64, width int, ok bool) {
+	_, isoWeek := s.day.ISOWeek()
+	weekday := int64(s.day.Weekday())
+	isoDay := (weekday+6)%7 + 1
+	switch pattern {
+	case "DDD":
+		if s.span {
+			return s.dayOfMonth, 3, true
+		}
+		return int64(s.day.YearDay()), 3, true
+	case "D":
+		return weekday + 1, 1, true
+	case "W":
+		return (s.dayOfMonth-1)/7 + 1, 1, true
+	case "WW":
+		return int64(s.day.YearDay()-1)/7 + 1, 2, true
+	case "ID":
+		return isoDay, 1, true
+	case "IW":
+		return int64(isoWeek), 2, true
+	case "IDDD":
+		return int64(isoWeek-1)*7 + isoDay, 3, true
+	}
+	return 0, 0, false
+}
+
+// romanMonths are the months of the pattern RM.
+var romanMonths = [12]string{"I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII"}
+
 // word returns what a pattern that stands for a word shows.
-func (s stamp) word(pattern string) string {
-	month, day := s.t.Month().String(), s.t.Weekday().String()
-	half := "AM"
-	if s.t.Hour() >= 12 {
+func (s *stamp) word(t token) string {
+	month, day := s.day.Month().String(), s.day.Weekday().String()
+	half, era := "AM", "AD"
+	if s.hour%24 >= 12 {
 		half = "PM"
 	}
+	if s.year <= 0 {
+		era = "BC"
+	}
+	switch t.pattern {
+	case "MONTH":
+		return like(t.text, fmt.Sprintf("%-9s", month))
+	case "MON":
+		return like(t.text, month[:3])
+	case "DAY":
+		return like(t.text, fmt.Sprintf("%-9s", day))
+	case "DY":
+		return like(t.text, day[:3])
+	case "RM":
+		return like(t.text, fmt.Sprintf("%-4s", romanMonths[floorMod(s.month-1, 12)]))
+	case "AM", "PM":
+		return like(t.text, half)
+	case "A.M.", "P.M.":
+		return like(t.text, half[:1]+"."+half[1:]+".")
+	case "AD", "BC":
+		return like(t.text, era)
+	case "A.D.", "B.C.":
+		return like(t.text, era[:1]+"."+era[1:]+".")
+	case "Y,YYY":
+		return fmt.Sprintf("%d,%03d", s.year/1000, s.year%1000)
+	case "TZ":
+		return like(t.text, s.zone)
+	}
+	return s.zoneOffset(t.pattern)
+}
+
+// zoneOffset shows TZH, TZM and OF.
+func (s *stamp) zoneOffset(pattern string) string {
 	sign, off := "+", s.offset
 	if off < 0 {
 		sign, off = "-", -off
 	}
-	switch pattern {
-	case "MONTH", "Month", "month":
-		return like(pattern, fmt.Sprintf("%-9s", month))
-	case "MON", "Mon", "mon":
-		return like(pattern, month[:3])
-	case "DAY", "Day", "day":
-		return like(pattern, fmt.Sprintf("%-9s", day))
-	case "DY", "Dy", "dy":
-		return like(pattern, day[:3])
-	case "AM", "PM":
-		return half
-	case "am", "pm":
-		return strings.ToLower(half)
-	case "A.M.", "P.M.":
-		return half[:1] + "." + half[1:] + "."
-	case "a.m.", "p.m.":
-		return strings.ToLower(half[:1] + "." + half[1:] + ".")
-	case "Y,YYY":
-		return fmt.Sprintf("%d,%03d", s.t.Year()/1000, s.t.Year()%1000)
-	case "TZ":
-		return s.zone
-	case "tz":
-		return strings.ToLower(s.zone)
-	case "TZH":
-		return fmt.Sprintf("%s%02d", sign, off/3600)
-	case "TZM":
+	switch {
+	case pattern == "TZM":
 		return fmt.Sprintf("%02d", off/60%60)
-	}
-	if off%3600 == 0 { // OF
+	case pattern == "TZH" || off%3600 == 0:
 		return fmt.Sprintf("%s%02d", sign, off/3600)
 	}
 	return fmt.Sprintf("%s%02d:%02d", sign, off/3600, off/60%60)
 }
 
-// like gives a word the case of its pattern.
+// like gives a word the case in which its pattern was written: DAY, Day or day.
 func like(pattern, word string) string {
 	switch {
-	case pattern == strings.ToUpper(pattern):
-		return strings.ToUpper(word)
 	case pattern == strings.ToLower(pattern):
 		return strings.ToLower(word)
+	case len(pattern) > 1 && pattern[1] >= 'a':
+		return word[:1] + strings.ToLower(word[1:])
 	}
-	return word
+	return strings.ToUpper(word)
 }
 
 // ordinal returns st, nd, rd or th, in the case of its suffix; nothing without one.
@@ -216,120 +347,20 @@ func ordinal(n int64, suffix string) string {
 	if suffix == "" {
 		return ""
 	}
-	end := "th"
-	if n%100 < 11 || n%100 > 13 {
-		end = [10]string{"th", "st", "nd", "rd", "th", "th", "th", "th", "th", "th"}[n%10]
-	}
-	return like(suffix, end)
+	return like(suffix, ordinalEnd(strconv.FormatInt(n, 10)))
 }
 
-// formatSpan is to_char of an interval: its hours may be more than 24.
-func formatSpan(s plan.Span, format string) string {
-	day := time.Date(int(s.Months/12), time.Month(s.Months%12), 1, 0, 0, 0, 0, time.UTC)
-	hours := s.Micros / (3600 * microsPerSecond)
-	var b strings.Builder
-	for _, t := range formatTokens(format) {
-		width, n := 2, int64(0)
-		switch t.pattern {
-		case "":
-			b.WriteString(t.text)
-			continue
-		case "HH24", "HH":
-			n = hours
-		case "DD", "DDD":
-			n = int64(s.Days)
-		case "MM":
-			n = int64(s.Months % 12)
-		case "YYYY":
-			n, width = int64(s.Months/12), 4
-		default:
-			rest := stamp{t: day.Add(time.Duration(s.Micros%(3600*microsPerSecond)) * time.Microsecond), micros: s.Micros % microsPerSecond}
-			b.WriteString(rest.format([]token{t}))
-			continue
-		}
-		if t.fill {
-			width = 1
-		}
-		b.WriteString(fmt.Sprintf("%0*d", width, n))
-	}
-	return b.String()
-}
-
-// parsePatterns are how many digits the patterns that can be read take at most.
-var parsePatterns = map[string]int{
-	"YYYY": 4, "MM": 2, "DD": 2, "DDD": 3, "HH24": 2, "HH": 2, "HH12": 2, "MI": 2, "SS": 2, "MS": 3, "US": 6,
-	"FF1": 1, "FF2": 2, "FF3": 3, "FF4": 4, "FF5": 5, "FF6": 6,
-}
-
-// parseStamp reads a local time by a format of numeric patterns, month names and
-// AM or PM.
-func parseStamp(s, format string) (int64, error) {
-	bad := func() (int64, error) {
-		return 0, plan.Errorf(0, plan.CodeDatetimeFormat, "%q does not match the format %q", s, format)
-	}
-	v := map[string]int64{"YYYY": 1, "MM": 1, "DD": 1}
-	afternoon, half := false, false
-	rest := strings.TrimSpace(s)
-	for _, t := range formatTokens(format) {
-		switch max := parsePatterns[t.pattern]; {
-		case t.pattern == "" && t.text != "":
-			rest = strings.TrimPrefix(rest, t.text)
-		case max > 0:
-			k := 0
-			for k < len(rest) && k < max && rest[k] >= '0' && rest[k] <= '9' {
-				k++
-			}
-			n, err := strconv.ParseInt(rest[:k], 10, 64)
-			if err != nil {
-				return bad()
-			}
-			if t.pattern == "MS" || strings.HasPrefix(t.pattern, "FF") || t.pattern == "US" {
-				v["US"], rest = n*int64(math.Pow10(6-k)), rest[k:]
-				continue
-			}
-			v[t.pattern], rest = n, rest[k:]
-		case strings.EqualFold(t.pattern, "MON") || strings.EqualFold(t.pattern, "MONTH"):
-			m, n := monthNamed(rest)
-			if m == 0 {
-				return bad()
-			}
-			v["MM"], rest = m, rest[n:]
-		case len(t.pattern) == 2 && strings.ContainsAny(t.pattern[1:], "Mm") && len(rest) >= 2:
-			half, afternoon, rest = true, strings.EqualFold(rest[:2], "pm"), rest[2:]
-		default:
-			return 0, plan.Errorf(0, plan.CodeNotSupported, "format pattern %q cannot be read", t.pattern)
+// ordinalEnd returns what makes a decimal an ordinal number.
+func ordinalEnd(digits string) string {
+	if n := len(digits); n < 2 || digits[n-2] != '1' {
+		switch digits[n-1] {
+		case '1':
+			return "st"
+		case '2':
+			return "nd"
+		case '3':
+			return "rd"
 		}
 	}
-	hour := v["HH24"] + v["HH"] + v["HH12"]
-	if half {
-		if hour %= 12; afternoon {
-			hour += 12
-		}
-	}
-	days, err := makeDate(nil, v["YYYY"], v["MM"], v["DD"])
-	if err != nil {
-		return 0, err
-	}
-	if doy := v["DDD"]; doy > 0 {
-		if days, err = makeDate(nil, v["YYYY"], 1, 1); err != nil {
-			return 0, err
-		}
-		days += doy - 1
-	}
-	tod, err := makeTime(nil, hour, v["MI"], float64(v["SS"]))
-	return days*microsPerDay + tod + v["US"], err
-}
-
-// monthNamed returns the month whose name, or its first three letters, a text begins
-// with, and how long that is.
-func monthNamed(s string) (month int64, length int) {
-	for m := time.January; m <= time.December; m++ {
-		name := m.String()
-		for _, n := range []int{len(name), 3} {
-			if len(s) >= n && strings.EqualFold(s[:n], name[:n]) {
-				return int64(m), n
-			}
-		}
-	}
-	return 0, 0
+	return "th"
 }

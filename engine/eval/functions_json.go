@@ -30,12 +30,7 @@ func item(args []Vector, i int) []step   { return []step{itemStep(args[1].Ints[i
 // pathOf reads a path such as {a,0,b}.
 func pathOf(args []Vector, i int) []step {
 	var out []step
-	inner := strings.TrimSuffix(strings.TrimPrefix(text(args, 1, i), "{"), "}")
-	if inner == "" {
-		return nil
-	}
-	for part := range strings.SplitSeq(inner, ",") {
-		part = strings.Trim(strings.TrimSpace(part), `"`)
+	for _, part := range pathParts(text(args, 1, i)) {
 		byName := memberStep(part)
 		n, err := strconv.ParseInt(part, 10, 64)
 		byIndex := itemStep(n)
@@ -50,6 +45,34 @@ func pathOf(args []Vector, i int) []step {
 		})
 	}
 	return out
+}
+
+// pathParts cuts a path at its commas. A part in double quotes may hold commas, and
+// a backslash takes the next character as it is.
+func pathParts(path string) []string {
+	inner := strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(path), "{"), "}")
+	if strings.TrimSpace(inner) == "" {
+		return nil
+	}
+	var out []string
+	var part strings.Builder
+	quoted := false
+	for i := 0; i < len(inner); i++ {
+		switch c := inner[i]; {
+		case c == '\\' && i+1 < len(inner):
+			i++
+			part.WriteByte(inner[i])
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			out = append(out, part.String())
+			part.Reset()
+		case c == ' ' && !quoted && part.Len() == 0:
+		default:
+			part.WriteByte(c)
+		}
+	}
+	return append(out, strings.TrimRight(part.String(), " "))
 }
 
 func first(doc json.RawMessage) byte {

@@ -29,12 +29,12 @@ var (
 	_ = register("ceil", unary(math.Ceil), plan.Double)
 	_ = register("ceiling", unary(math.Ceil), plan.Double)
 	_ = register("floor", unary(math.Floor), plan.Double)
-	_ = register("round", unary(math.Round), plan.Double)
-	_ = register("round", binary(roundTo), plan.Double, plan.Bigint)
+	_ = register("round", unary(func(x float64) float64 { return unsignedZero(math.Round(x)) }), plan.Double)
+	_ = register("round", binary(func(x float64, digits int64) float64 { return unsignedZero(roundTo(x, digits)) }), plan.Double, plan.Bigint)
 	_ = register("trunc", unary(math.Trunc), plan.Double)
-	_ = register("trunc", binary(truncTo), plan.Double, plan.Bigint)
+	_ = register("trunc", binary(func(x float64, digits int64) float64 { return unsignedZero(truncTo(x, digits)) }), plan.Double, plan.Bigint)
 	_ = register("sign", unary(sign), plan.Double)
-	_ = register("sqrt", within(math.Sqrt, func(x float64) bool { return x >= 0 }, "2201F", "cannot take square root of a negative number"), plan.Double)
+	_ = register("sqrt", within(math.Sqrt, func(x float64) bool { return !(x < 0) }, "2201F", "cannot take square root of a negative number"), plan.Double)
 	_ = register("cbrt", unary(math.Cbrt), plan.Double)
 	_ = register("exp", unaryErr(exp), plan.Double)
 	_ = register("ln", logarithm(math.Log), plan.Double)
@@ -45,10 +45,10 @@ var (
 	_ = register("pow", binaryErr(power), plan.Double, plan.Double)
 	_ = register("mod", binaryErr(modFloats), plan.Double, plan.Double)
 	_ = register("div", binaryErr(divTrunc), plan.Double, plan.Double)
-	_ = register("sin", unary(math.Sin), plan.Double)
-	_ = register("cos", unary(math.Cos), plan.Double)
-	_ = register("tan", unary(math.Tan), plan.Double)
-	_ = register("cot", unary(func(x float64) float64 { return 1 / math.Tan(x) }), plan.Double)
+	_ = register("sin", angle(math.Sin), plan.Double)
+	_ = register("cos", angle(math.Cos), plan.Double)
+	_ = register("tan", angle(math.Tan), plan.Double)
+	_ = register("cot", angle(func(x float64) float64 { return 1 / math.Tan(x) }), plan.Double)
 	_ = register("asin", within(math.Asin, unit, plan.CodeOutOfRange, "input is out of range"), plan.Double)
 	_ = register("acos", within(math.Acos, unit, plan.CodeOutOfRange, "input is out of range"), plan.Double)
 	_ = register("atan", unary(math.Atan), plan.Double)
@@ -56,7 +56,7 @@ var (
 	_ = register("sinh", unary(math.Sinh), plan.Double)
 	_ = register("cosh", unary(math.Cosh), plan.Double)
 	_ = register("tanh", unary(math.Tanh), plan.Double)
-	_ = register("degrees", unary(func(x float64) float64 { return x * (180 / math.Pi) }), plan.Double)
+	_ = register("degrees", unaryErr(degrees), plan.Double)
 	_ = register("radians", unary(func(x float64) float64 { return x * (math.Pi / 180) }), plan.Double)
 	_ = register("pi", func(_ *callContext, _ []Vector, n int) (Vector, error) { return of(repeat(math.Pi, n), nil), nil })
 	_ = register("random", random)
@@ -107,7 +107,30 @@ func sign(x float64) float64 {
 	return 0
 }
 
-func unit(x float64) bool { return x >= -1 && x <= 1 }
+// unsignedZero makes a negative zero one without a sign, which is what rounding
+// yields.
+func unsignedZero(x float64) float64 {
+	if x == 0 {
+		return 0
+	}
+	return x
+}
+
+// unit reports whether x is in [-1, 1], or NaN.
+func unit(x float64) bool { return !(x < -1 || x > 1) }
+
+// angle lifts a function of an angle, which must not be infinite.
+func angle(f func(float64) float64) kernel {
+	return within(f, func(x float64) bool { return !math.IsInf(x, 0) }, plan.CodeOutOfRange, "input is out of range")
+}
+
+func degrees(_ *callContext, x float64) (float64, error) {
+	out := x * (180 / math.Pi)
+	if math.IsInf(out, 0) && !math.IsInf(x, 0) {
+		return 0, errFloatRange
+	}
+	return out, nil
+}
 
 // within lifts a function that is defined for some numbers only.
 func within(f func(float64) float64, ok func(float64) bool, code, msg string) kernel {

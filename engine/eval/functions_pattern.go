@@ -84,7 +84,7 @@ func matchLike(fold bool) kernel {
 
 func compileLike(pattern, escape string, fold bool) (*regexp.Regexp, error) {
 	if utf8.RuneCountInString(escape) > 1 {
-		return nil, plan.Errorf(0, "22019", "invalid escape string").WithHint("an escape string is empty or one character")
+		return nil, plan.Errorf(0, "22025", "invalid escape string").WithHint("an escape string is empty or one character")
 	}
 	var b strings.Builder
 	b.WriteString("(?s")
@@ -115,26 +115,39 @@ func compileLike(pattern, escape string, fold bool) (*regexp.Regexp, error) {
 	return compileRegexp(patternKey{pattern: b.String()})
 }
 
-// compileRegexp compiles a pattern with PostgreSQL's flags.
+// compileRegexp compiles a pattern with PostgreSQL's flags. Without any, a dot
+// matches line breaks and ^ and $ do not look at them.
 func compileRegexp(k patternKey) (*regexp.Regexp, error) {
-	flags := ""
+	fold, lines, dot, literal := "", "", "s", false
 	for _, f := range k.flags {
 		switch f {
 		case 'i':
-			flags += "i"
+			fold = "i"
+		case 'c':
+			fold = ""
 		case 's':
-			flags += "s"
+			dot, lines = "s", ""
 		case 'n', 'm':
-			flags += "m"
-		case 'g', 'c':
+			dot, lines = "", "m"
+		case 'p':
+			dot, lines = "", ""
+		case 'w':
+			dot, lines = "s", "m"
+		case 'q':
+			literal = true
+		case 'g', 't':
 		default:
-			return nil, plan.Errorf(0, plan.CodeInvalidValue, "invalid regular expression option: %q", f)
+			return nil, plan.Errorf(0, plan.CodeInvalidValue, "invalid regular expression option: %q", f).WithHint("the options are c, g, i, m, n, p, q, s and w")
 		}
 	}
-	if flags != "" {
-		flags = "(?" + flags + ")"
+	pattern := k.pattern
+	if literal {
+		pattern = regexp.QuoteMeta(pattern)
 	}
-	re, err := regexp.Compile(flags + k.pattern)
+	if set := fold + lines + dot; set != "" {
+		pattern = "(?" + set + ")" + pattern
+	}
+	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return nil, plan.Errorf(0, "2201B", "invalid regular expression: %v", err).WithHint("regular expressions are RE2's, without back references and look-around")
 	}
@@ -216,7 +229,7 @@ func substitute(re *regexp.Regexp, s, replacement string, limit int) string {
 }
 
 // findRegexp returns the first match, or its group where it has one and that is
-// asked for; NULL for no match.
+// asked for; NULL where that matched nothing.
 func findRegexp(group int) kernel {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPatterns(compileRegexp)
@@ -225,11 +238,13 @@ func findRegexp(group int) kernel {
 			if err != nil {
 				return "", false, err
 			}
-			m := re.FindStringSubmatch(text(args, 0, i))
-			if m == nil {
+			s := text(args, 0, i)
+			m := re.FindStringSubmatchIndex(s)
+			at := 2 * min(group, len(m)/2-1)
+			if m == nil || m[at] < 0 {
 				return "", false, nil
 			}
-			return m[min(group, len(m)-1)], true, nil
+			return s[m[at]:m[at+1]], true, nil
 		})(c, args, n)
 	}
 }

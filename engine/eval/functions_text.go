@@ -43,7 +43,7 @@ var (
 	_ = register("chr", unaryErr(chr), plan.Bigint)
 	_ = register("to_hex", unary(func(x int64) string { return strconv.FormatUint(uint64(x), 16) }), plan.Bigint)
 	_ = register("quote_ident", unary(quoteIdent), plan.Text)
-	_ = register("quote_literal", unary(func(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }), plan.Text)
+	_ = register("quote_literal", unary(quoteLiteral), plan.Text)
 )
 
 // maxTextResult bounds what a function that multiplies text may make of a row.
@@ -113,7 +113,7 @@ func left(s string, count int64) string {
 func right(s string, count int64) string {
 	n := int64(utf8.RuneCountInString(s))
 	if count < 0 {
-		return charRange(s, min(-count, n), n)
+		return charRange(s, min(-max(count, -n), n), n)
 	}
 	return charRange(s, max(n-count, 0), n)
 }
@@ -231,7 +231,7 @@ func registerPad(name string, join func(s, fill string) string) struct{} {
 			return charRange(s, 0, max(length, 0)), nil
 		case fill == "":
 			return s, nil
-		case (length-n)*int64(len(fill)) > maxTextResult:
+		case length-n > maxTextResult/int64(len(fill)):
 			return "", tooLong()
 		}
 		width := int64(utf8.RuneCountInString(fill))
@@ -269,7 +269,10 @@ func ascii(s string) int64 {
 }
 
 func chr(_ *callContext, x int64) (string, error) {
-	if x <= 0 || x > unicode.MaxRune || !utf8.ValidRune(rune(x)) {
+	switch {
+	case x < 0:
+		return "", plan.Errorf(0, plan.CodeInvalidValue, "character number must be positive")
+	case x == 0 || x > unicode.MaxRune || !utf8.ValidRune(rune(x)):
 		return "", plan.Errorf(0, plan.CodeTooMany, "requested character not valid: %d", x)
 	}
 	return string(rune(x)), nil
@@ -280,8 +283,17 @@ func quoteIdent(s string) string {
 	for i, r := range s {
 		plain = plain && (r == '_' || r >= 'a' && r <= 'z' || i > 0 && r >= '0' && r <= '9')
 	}
-	if plain {
+	if plain && !keywords[s] {
 		return s
 	}
 	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+}
+
+// quoteLiteral writes a literal; one with backslashes in the form that escapes them.
+func quoteLiteral(s string) string {
+	quoted := "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	if strings.Contains(s, `\`) {
+		return "E" + strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return quoted
 }

@@ -40,11 +40,17 @@ func compileIn(e *plan.In, env *Env) (node, error) {
 	return m, nil
 }
 
-// setKey makes equal values equal Go values: intervals are normalised.
+// setKey makes equal values equal Go values: intervals are normalised, and NaN
+// becomes a value that equals itself.
 func setKey(v any) any {
-	if s, ok := v.(plan.Span); ok {
-		days, rest := spanMicros(s)
+	switch v := v.(type) {
+	case plan.Span:
+		days, rest := spanMicros(v)
 		return [2]int64{days, rest}
+	case float64:
+		if v != v {
+			return "NaN"
+		}
 	}
 	return v
 }

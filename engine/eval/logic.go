@@ -208,8 +208,6 @@ var (
 	_ = register("isnottrue", isTruth(true, false), plan.Boolean)
 	_ = register("isfalse", isTruth(false, true), plan.Boolean)
 	_ = register("isnotfalse", isTruth(false, false), plan.Boolean)
-	_ = register("isunknown", nullTest(true), plan.Boolean)
-	_ = register("isnotunknown", nullTest(false), plan.Boolean)
 	_ = registerNullTests()
 )
 
@@ -238,7 +236,7 @@ func nullTest(answer bool) kernel {
 }
 
 func registerNullTests() struct{} {
-	for t := plan.Unknown; t <= plan.JSON; t++ {
+	for t := plan.Boolean; t <= plan.JSON; t++ {
 		register("isnull", nullTest(true), t)
 		register("isnotnull", nullTest(false), t)
 	}

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -270,7 +271,7 @@ func (v *Vector) Array() arrow.Array {
 	case plan.Interval:
 		spans := make([]arrow.MonthDayNanoInterval, n)
 		for i, s := range full.Spans[:n] {
-			spans[i] = arrow.MonthDayNanoInterval{Months: s.Months, Days: s.Days, Nanoseconds: s.Micros * 1000}
+			spans[i] = monthDayNano(s)
 		}
 		buffers[1] = memory.NewBufferBytes(arrow.MonthDayNanoIntervalTraits.CastToBytes(spans))
 	case plan.Text, plan.JSON:
@@ -282,6 +283,17 @@ func (v *Vector) Array() arrow.Array {
 	data := array.NewData(full.T.Arrow(), n, buffers, nil, nulls, 0)
 	defer data.Release()
 	return array.MakeFromData(data)
+}
+
+// monthDayNano returns an interval as Arrow holds it. Nanoseconds end at 292 years:
+// of a longer time whole days of 24 hours are counted as days.
+func monthDayNano(s plan.Span) arrow.MonthDayNanoInterval {
+	const most = math.MaxInt64 / 1000
+	if s.Micros > most || s.Micros < -most {
+		days := int64(s.Days) + s.Micros/microsPerDay
+		s.Days, s.Micros = int32(min(max(days, math.MinInt32), math.MaxInt32)), s.Micros%microsPerDay
+	}
+	return arrow.MonthDayNanoInterval{Months: s.Months, Days: s.Days, Nanoseconds: s.Micros * 1000}
 }
 
 // flatten lays strings end to end; NULLs are empty.
