@@ -3,6 +3,8 @@ package exec
 import (
 	"context"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine/plan"
 )
@@ -97,7 +99,7 @@ func (q *query) sampleMorsels(ctx context.Context, n *plan.AggregateNode, scan *
 	if err != nil {
 		return nil, err
 	}
-	if err := q.narrowToEnds(ctx, n, b); err != nil {
+	if b, err = q.narrowToEnds(ctx, n, b); err != nil {
 		return nil, err
 	}
 	parts, err := q.cut(ctx, b)
@@ -106,34 +108,44 @@ func (q *query) sampleMorsels(ctx context.Context, n *plan.AggregateNode, scan *
 	}
 	morsels := make([]morsel, len(parts))
 	for i, part := range parts {
-		morsels[i] = func(ctx context.Context, into *aggregator) (err error) {
-			s, err := q.openSamples(ctx, part)
-			if err != nil {
-				return err
-			}
-			defer func() {
-				if closing := s.Close(); err == nil {
-					err = closing
-				}
-			}()
-			s = q.Profile.watch(scan, s)
-			for i, step := range steps {
-				if f, ok := step.(*plan.Filter); ok && i == len(steps)-1 {
+		morsels[i] = func(ctx context.Context, into *aggregator) error {
+			passed := steps
+			if n := len(steps); n > 0 {
+				if f, ok := steps[n-1].(*plan.Filter); ok {
 					taken, err := q.takeFilter(into, f)
 					if err != nil {
 						return err
 					}
 					if taken {
-						break
+						passed = steps[:n-1]
 					}
 				}
-				if s, err = q.transform(step, s); err != nil {
-					return err
-				}
-				s = q.Profile.watch(step, s)
 			}
-			return drain(ctx, s, into.update)
+			return q.readSamples(ctx, part, passed, into.update)
 		}
 	}
 	return morsels, nil
+}
+
+// readSamples calls f for the batches of a binding's samples after some steps:
+// filters and projections.
+func (q *query) readSamples(ctx context.Context, b *binding, steps []plan.Node, f func(arrow.RecordBatch) error) (err error) {
+	s, err := q.openSamples(ctx, b)
+	if err != nil {
+		return err
+	}
+	source := s
+	defer func() {
+		if closing := source.Close(); err == nil {
+			err = closing
+		}
+	}()
+	s = q.Profile.watch(b.scan, s)
+	for _, step := range steps {
+		if s, err = q.transform(step, s); err != nil {
+			return err
+		}
+		s = q.Profile.watch(step, s)
+	}
+	return drain(ctx, s, f)
 }

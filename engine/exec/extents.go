@@ -73,28 +73,41 @@ func (q *query) ends(ctx context.Context, b *binding, blocks func(columnar.Serie
 	return first, last, err
 }
 
-// narrowToEnds narrows a binding to the first and the last block of each series in
+// endBlocks returns for each series the first and the last block in which it has
+// samples that are wanted in its ranges; empty for none.
+func (q *query) endBlocks(ctx context.Context, b *binding) (first, last []columnar.Range, err error) {
+	if first, last, err = q.ends(ctx, b, coarse); err != nil {
+		return nil, nil, err
+	}
+	return q.ends(ctx, b.between(first, last), func(columnar.Series) int64 { return 1 })
+}
+
+// between returns the binding of two ranges of each series, which are equal or the
+// first before the last.
+func (b *binding) between(first, last []columnar.Range) *binding {
+	out := *b
+	out.sel.Ranges = make([][]columnar.Range, len(first))
+	for i, ranges := range b.sel.Ranges {
+		out.sel.Ranges[i] = clip(ranges, first[i].From, first[i].To)
+		if last[i] != first[i] {
+			out.sel.Ranges[i] = append(out.sel.Ranges[i], clip(ranges, last[i].From, last[i].To)...)
+		}
+	}
+	return &out
+}
+
+// narrowToEnds returns the binding of the first and the last block of each series in
 // which it has samples that are wanted, where nothing else matters to an aggregate:
 // it asks for the least and the greatest time, for each series or for all.
-func (q *query) narrowToEnds(ctx context.Context, n *plan.AggregateNode, b *binding) error {
+func (q *query) narrowToEnds(ctx context.Context, n *plan.AggregateNode, b *binding) (*binding, error) {
 	if !asksForEnds(n, b.scan) || q.Decode {
-		return nil
+		return b, nil
 	}
-	for _, blocks := range []func(columnar.Series) int64{coarse, func(columnar.Series) int64 { return 1 }} {
-		first, last, err := q.ends(ctx, b, blocks)
-		if err != nil {
-			return err
-		}
-		ranges := make([][]columnar.Range, len(first))
-		for i := range ranges {
-			ranges[i] = clip(b.sel.Ranges[i], first[i].From, first[i].To)
-			if last[i] != first[i] {
-				ranges[i] = append(ranges[i], clip(b.sel.Ranges[i], last[i].From, last[i].To)...)
-			}
-		}
-		b.sel.Ranges = ranges
+	first, last, err := q.endBlocks(ctx, b)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return b.between(first, last), nil
 }
 
 // asksForEnds reports whether an aggregate of the samples of a scan asks for

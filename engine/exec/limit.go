@@ -30,10 +30,7 @@ func (q *query) buildLimit(n *plan.Limit) (columnar.Stream, error) {
 	}
 	var in columnar.Stream
 	if sort, ok := n.Input.(*plan.Sort); ok && count >= 0 {
-		if in, err = q.build(sort.Input); err == nil {
-			in, err = q.buildSort(sort, in, saturatingAdd(count, skip))
-		}
-		in = q.Profile.watch(sort, in)
+		in, err = q.buildFirst(sort, saturatingAdd(count, skip))
 	} else {
 		in, err = q.build(n.Input)
 	}
@@ -41,6 +38,20 @@ func (q *query) buildLimit(n *plan.Limit) (columnar.Stream, error) {
 		return nil, err
 	}
 	return &limit{Stream: in, skip: skip, left: count}, nil
+}
+
+// buildFirst returns the first rows of a sort.
+func (q *query) buildFirst(n *plan.Sort, first int64) (columnar.Stream, error) {
+	if scan, steps := byTime(n); scan != nil {
+		in, err := q.buildEnds(n, scan, steps, first)
+		return q.Profile.watch(n, in), err
+	}
+	in, err := q.build(n.Input)
+	if err != nil {
+		return nil, err
+	}
+	in, err = q.buildSort(n, in, first)
+	return q.Profile.watch(n, in), err
 }
 
 // rowCount returns the value of LIMIT or OFFSET; absent where it is nil or NULL.

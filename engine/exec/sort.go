@@ -22,9 +22,9 @@ type sorter struct {
 	held     account
 }
 
-// buildSort returns the first rows of the input in order, or all if first is
-// negative.
-func (q *query) buildSort(n *plan.Sort, in columnar.Stream, first int64) (columnar.Stream, error) {
+// newSorter returns a sorter of the first rows of a node's input, or of all if first
+// is negative.
+func (q *query) newSorter(n *plan.Sort, first int64) (*sorter, error) {
 	s := &sorter{keys: n.Keys, first: first, held: account{memory: q.memory}}
 	types := typesOf(n.Fields())
 	s.width = len(types)
@@ -37,19 +37,33 @@ func (q *query) buildSort(n *plan.Sort, in columnar.Stream, first int64) (column
 		types = append(types, k.Expr.Type())
 	}
 	s.cols = columnsOf(types)
+	return s, nil
+}
+
+// buildSort returns the first rows of the input in order, or all if first is
+// negative.
+func (q *query) buildSort(n *plan.Sort, in columnar.Stream, first int64) (columnar.Stream, error) {
+	s, err := q.newSorter(n, first)
+	if err != nil {
+		return nil, err
+	}
+	return s.stream(n, func(ctx context.Context) error { return drain(ctx, in, s.add) }, in.Close), nil
+}
+
+// stream returns the sorter's rows; read adds them.
+func (s *sorter) stream(n *plan.Sort, read func(ctx context.Context) error, release func() error) columnar.Stream {
 	compute := func(ctx context.Context) ([]column, error) {
-		if err := drain(ctx, in, s.add); err != nil {
+		if err := read(ctx); err != nil {
 			return nil, err
 		}
 		s.cut()
 		return s.cols[:s.width], nil
 	}
-	release := func() error {
+	return &rows{fields: n.Fields(), compute: compute, release: func() error {
 		s.held.close()
 		s.cols = nil
-		return in.Close()
-	}
-	return &rows{fields: n.Fields(), compute: compute, release: release}, nil
+		return release()
+	}}
 }
 
 // add takes in a batch.

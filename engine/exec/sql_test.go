@@ -250,3 +250,23 @@ func TestFirstAndLastTimes(t *testing.T) {
 		}
 	}
 }
+
+// TestNewestSamples asks for the first rows by time, for which the samples are read
+// from one end, and compares with a sort of all.
+func TestNewestSamples(t *testing.T) {
+	src, table := newPlant(t)
+	o := exec.Options{Source: src, Series: table, Env: env(t)}
+	for _, where := range []string{"true", "value > 200", "series = 'e/note' AND quality = 'bad'", "extract(hour FROM local_time) = 3", "false", "value > 1e9"} {
+		for _, order := range []string{"time DESC, series", "time, double DESC", "time DESC", "time"} {
+			for _, limit := range []string{"1", "10 OFFSET 7", "5000"} {
+				rows := "SELECT time, series, value * 2 AS double FROM samples WHERE " + where
+				got := query(t, o, rows+" ORDER BY "+order+" LIMIT "+limit)
+				all := query(t, o, "SELECT * FROM (SELECT * FROM ("+rows+") x ORDER BY "+order+") y LIMIT "+limit)
+				full := query(t, o, rows+" ORDER BY "+strings.Replace(order, "time", "time + interval '0'", 1)+" LIMIT "+limit)
+				if got != all || got != full {
+					t.Errorf("%s ORDER BY %s LIMIT %s: %s", where, order, limit, cmp.Diff(full, got))
+				}
+			}
+		}
+	}
+}
