@@ -69,7 +69,7 @@ served over Arrow Flight SQL.
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(
-		newServe(), newDemo(), newImport(),
+		newServe(), newDemo(), newImport(), newQuery(),
 		newSegment(), newBlock(), newWAL(), newVersion(),
 	)
 	return root

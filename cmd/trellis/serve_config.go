@@ -129,8 +129,8 @@ func (c *serveConfig) logger() (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
 }
 
-// memory is how the memory limit is shared out, in bytes; 0 is a part's own default.
-type memory struct {
+// shares are how the memory limit is split out, in bytes; 0 is a part's own default.
+type shares struct {
 	limit int64 // of the whole process
 	head  int64 // samples in no segment yet; writers wait at twice that
 	cache int64 // indexes of segments
@@ -142,19 +142,19 @@ const leastMemory = 128 << 20
 
 // memory shares out the limit: an eighth for the head, which may grow to a quarter, an
 // eighth for the cache, a quarter for a statement. The rest is for what is on its way.
-func (c *serveConfig) memory() (memory, error) {
+func (c *serveConfig) memory() (shares, error) {
 	if c.MemoryLimit == "" {
-		return memory{}, nil
+		return shares{}, nil
 	}
 	n, err := humanize.ParseBytes(c.MemoryLimit)
 	if err != nil {
-		return memory{}, fmt.Errorf("--memory-limit %q: write a size such as 4GiB", c.MemoryLimit)
+		return shares{}, fmt.Errorf("--memory-limit %q: write a size such as 4GiB", c.MemoryLimit)
 	}
 	if n < leastMemory || n > 1<<50 {
-		return memory{}, fmt.Errorf("--memory-limit %s: at least %s are needed", c.MemoryLimit, humanize.IBytes(leastMemory))
+		return shares{}, fmt.Errorf("--memory-limit %s: at least %s are needed", c.MemoryLimit, humanize.IBytes(leastMemory))
 	}
 	limit := int64(n)
-	return memory{limit: limit, head: limit / 8, cache: limit / 8, query: limit / 4}, nil
+	return shares{limit: limit, head: limit / 8, cache: limit / 8, query: limit / 4}, nil
 }
 
 // users returns the passwords by name; nil where there are no users.
