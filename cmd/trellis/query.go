@@ -151,9 +151,9 @@ func (f *queryFlags) script(ctx context.Context, s *querySession, text string) (
 		return errors.New("there is no statement to run")
 	}
 	if f.output != "" {
-		file, err := os.Create(f.output)
-		if err != nil {
-			return err
+		file, created := os.Create(f.output)
+		if created != nil {
+			return created
 		}
 		s.out, s.options.Width = file, 0
 		defer func() {

@@ -50,7 +50,7 @@ func Connect(s Server) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	middleware := []flight.ClientMiddleware{flight.NewClientCookieMiddleware()}
+	middleware := []flight.ClientMiddleware{(&cookies{}).middleware()}
 	if s.User != "" {
 		basic := "Basic " + base64.StdEncoding.EncodeToString([]byte(s.User+":"+s.Password))
 		middleware = append(middleware, flight.CreateClientMiddleware(authorization(basic)))

@@ -92,8 +92,12 @@ func (p *pretty) close() error {
 		}
 		t.AppendRow(cells)
 	}
-	_, err := fmt.Fprintln(p.w, t.Render())
-	return err
+	for line := range strings.Lines(t.Render()) {
+		if _, err := fmt.Fprintln(p.w, strings.TrimRight(line, " \n")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // style is a table with a rule below the header and no frame around.
