@@ -98,7 +98,7 @@ func negInt(_ *callContext, a int64) (int64, error) {
 
 // floats lifts an operation whose result must be finite when its operands are.
 // The check is made once per vector: x − x is zero for every finite x.
-func floats(f func(a, b float64) float64) kernel {
+func floats(f func(a, b float64) float64) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		a, b := args[0].Floats, args[1].Floats
 		ma, mb := args[0].mask(), args[1].mask()

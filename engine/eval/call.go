@@ -9,8 +9,8 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// kernel computes one overload of a function from its arguments, n rows.
-type kernel func(c *callContext, args []Vector, n int) (Vector, error)
+// vectorFunc is a kernel: it computes one overload of a function from its arguments, n rows.
+type vectorFunc func(c *callContext, args []Vector, n int) (Vector, error)
 
 // callContext is what a kernel knows besides its arguments.
 type callContext struct {
@@ -21,10 +21,10 @@ type callContext struct {
 
 // kernels holds the functions by signature: name(type,type). Each file of
 // functions adds its own in a variable initializer, through register.
-var kernels = map[string]kernel{}
+var kernels = map[string]vectorFunc{}
 
 // register adds the kernel for a function of these argument types.
-func register(name string, k kernel, args ...plan.Type) struct{} {
+func register(name string, k vectorFunc, args ...plan.Type) struct{} {
 	key := signature(name, args)
 	if _, taken := kernels[key]; taken {
 		panic("eval: two kernels for " + key)
@@ -55,7 +55,7 @@ func Implemented(f *plan.Func) bool {
 type call struct {
 	context callContext
 	args    []node
-	kernel  kernel
+	run     vectorFunc
 	lenient bool
 }
 
@@ -76,9 +76,15 @@ func compileCall(e *plan.Call, env *Env) (node, error) {
 	if !ok {
 		return nil, fmt.Errorf("eval: no kernel for %s", signature(e.Func.Name, e.Func.Args))
 	}
-	c := call{context: callContext{env: env, result: e.Type(), at: e.At}, args: args, kernel: k, lenient: e.Func.Lenient}
+	c := call{context: callContext{env: env, result: e.Type(), at: e.At}, args: args, run: k, lenient: e.Func.Lenient}
 	if constant(args) && !e.Func.Volatile {
 		return fold(c)
+	}
+	if cmp, ok := asComparison(e.Func.Name, c); ok {
+		return cmp, nil
+	}
+	if e.Func.Name == "isnull" || e.Func.Name == "isnotnull" {
+		return nullness{c, e.Func.Name == "isnull"}, nil
 	}
 	return c, nil
 }
@@ -122,7 +128,7 @@ func (c call) eval(b *batch) (Vector, error) {
 	if allConst && len(args) > 0 {
 		n = min(n, 1)
 	}
-	v, err := c.kernel(&c.context, args, n)
+	v, err := c.run(&c.context, args, n)
 	if err != nil {
 		return Vector{}, c.position(err)
 	}
@@ -210,7 +216,7 @@ func bothValid(args []Vector) columnar.Bitmap {
 }
 
 // unary lifts a function of one value that cannot fail.
-func unary[A, R value](f func(A) R) kernel {
+func unary[A, R value](f func(A) R) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		a := values[A](&args[0])
 		out := make([]R, n)
@@ -222,7 +228,7 @@ func unary[A, R value](f func(A) R) kernel {
 }
 
 // binary lifts a function of two values that cannot fail.
-func binary[A, B, R value](f func(A, B) R) kernel {
+func binary[A, B, R value](f func(A, B) R) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		a, b := values[A](&args[0]), values[B](&args[1])
 		ma, mb := args[0].mask(), args[1].mask()
@@ -249,7 +255,7 @@ func each(args []Vector, n int, f func(i int) error) (columnar.Bitmap, error) {
 }
 
 // unaryErr lifts a function of one value that can fail.
-func unaryErr[A, R value](f func(*callContext, A) (R, error)) kernel {
+func unaryErr[A, R value](f func(*callContext, A) (R, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		a := values[A](&args[0])
 		out := make([]R, n)
@@ -262,7 +268,7 @@ func unaryErr[A, R value](f func(*callContext, A) (R, error)) kernel {
 }
 
 // binaryErr lifts a function of two values that can fail.
-func binaryErr[A, B, R value](f func(*callContext, A, B) (R, error)) kernel {
+func binaryErr[A, B, R value](f func(*callContext, A, B) (R, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		a, b := values[A](&args[0]), values[B](&args[1])
 		ma, mb := args[0].mask(), args[1].mask()
@@ -276,7 +282,7 @@ func binaryErr[A, B, R value](f func(*callContext, A, B) (R, error)) kernel {
 }
 
 // ternaryErr lifts a function of three values that can fail.
-func ternaryErr[A, B, C, R value](f func(*callContext, A, B, C) (R, error)) kernel {
+func ternaryErr[A, B, C, R value](f func(*callContext, A, B, C) (R, error)) vectorFunc {
 	return func(ctx *callContext, args []Vector, n int) (Vector, error) {
 		a, b, c := values[A](&args[0]), values[B](&args[1]), values[C](&args[2])
 		ma, mb, mc := args[0].mask(), args[1].mask(), args[2].mask()
@@ -291,7 +297,7 @@ func ternaryErr[A, B, C, R value](f func(*callContext, A, B, C) (R, error)) kern
 
 // nullable lifts a function that sees its arguments row by row and may answer
 // NULL: it returns false for that.
-func nullable[R value](f func(c *callContext, args []Vector, i int) (R, bool, error)) kernel {
+func nullable[R value](f func(c *callContext, args []Vector, i int) (R, bool, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]R, n)
 		valid := columnar.NewBitmap(n)

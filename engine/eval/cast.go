@@ -11,9 +11,9 @@ import (
 
 // casts holds the conversions between types; those of a type to itself and of
 // Unknown, which is only ever NULL, need none.
-var casts = map[[2]plan.Type]kernel{}
+var casts = map[[2]plan.Type]vectorFunc{}
 
-func registerCast(from, to plan.Type, k kernel) struct{} {
+func registerCast(from, to plan.Type, k vectorFunc) struct{} {
 	casts[[2]plan.Type{from, to}] = k
 	return struct{}{}
 }
@@ -52,7 +52,7 @@ func compileCast(e *plan.Cast, env *Env) (node, error) {
 	case e.To == plan.Double && e.Scale >= 0:
 		k = thenRound(k, int64(e.Scale))
 	}
-	c := call{context: callContext{env: env, result: e.To, at: e.At}, args: []node{arg}, kernel: k}
+	c := call{context: callContext{env: env, result: e.To, at: e.At}, args: []node{arg}, run: k}
 	if constant(c.args) {
 		return fold(c)
 	}
@@ -60,7 +60,7 @@ func compileCast(e *plan.Cast, env *Env) (node, error) {
 }
 
 // thenRound rounds what a conversion to Double yields.
-func thenRound(k kernel, digits int64) kernel {
+func thenRound(k vectorFunc, digits int64) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		v, err := k(c, args, n)
 		if err != nil {

@@ -33,7 +33,7 @@ var (
 
 // inSession lifts a conversion of times that may depend on the session's zone.
 // Infinity stays infinity.
-func inSession(f func(e *Env, t int64) int64) kernel {
+func inSession(f func(e *Env, t int64) int64) vectorFunc {
 	return unaryErr(func(c *callContext, t int64) (int64, error) {
 		if !finite(t) {
 			return t, nil
@@ -44,7 +44,7 @@ func inSession(f func(e *Env, t int64) int64) kernel {
 
 // timeOfDay is the time of day of what local makes of a time; that of infinity is
 // NULL.
-func timeOfDay(local func(e *Env, t int64) int64) kernel {
+func timeOfDay(local func(e *Env, t int64) int64) vectorFunc {
 	return nullable(func(c *callContext, args []Vector, i int) (int64, bool, error) {
 		t := args[0].Ints[i&args[0].mask()]
 		if !finite(t) {
@@ -67,7 +67,7 @@ func registerTextCasts() struct{} {
 	return struct{}{}
 }
 
-func fromText(t plan.Type) kernel {
+func fromText(t plan.Type) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := Vector{T: t, Len: n}
 		out.alloc(n)
@@ -85,7 +85,7 @@ func fromText(t plan.Type) kernel {
 	}
 }
 
-func toText(t plan.Type) kernel {
+func toText(t plan.Type) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]string, n)
 		valid, err := each(args, n, func(i int) error {

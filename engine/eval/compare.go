@@ -65,7 +65,7 @@ func compareWith[T value](t plan.Type, compare func(a, b T) int) {
 
 // distinctWith registers the comparisons for which NULL is a value like others.
 func distinctWith[T value](t plan.Type, compare func(a, b T) int) {
-	distinct := func(answer bool) kernel {
+	distinct := func(answer bool) vectorFunc {
 		return func(_ *callContext, args []Vector, n int) (Vector, error) {
 			a, b := values[T](&args[0]), values[T](&args[1])
 			ma, mb := args[0].mask(), args[1].mask()

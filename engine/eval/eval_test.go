@@ -27,7 +27,7 @@ func TestEveryFunctionHasAKernel(t *testing.T) {
 			declared = declared || signature(f.Name, f.Args) == key
 		}
 		if !declared {
-			t.Errorf("there is a kernel for %s, which plan does not declare", key)
+			t.Errorf("there is a vectorFunc for %s, which plan does not declare", key)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func binLabel(b zone.Bin) int64 { return b.Local }
 
 // onClock runs a kernel on wall-clock times: as instants of UTC, which has the same
 // calendar and no shifts.
-func onClock(k kernel) kernel {
+func onClock(k vectorFunc) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		env := *c.env
 		env.Zone = zone.UTC
@@ -109,7 +109,7 @@ func (c *cursors) find(key binKey, make func() (zone.Bins, error)) (*zone.Cursor
 }
 
 // bucket is time_bucket(width, time [, zone [, origin]]) and local_bucket.
-func bucket(answer func(zone.Bin) int64, hasZone, hasOrigin bool) kernel {
+func bucket(answer func(zone.Bin) int64, hasZone, hasOrigin bool) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := cursors{by: map[binKey]*zone.Cursor{}}
 		out := make([]int64, n)
@@ -252,7 +252,7 @@ func LookupUnit(name string) (Unit, error) {
 }
 
 // truncate is date_trunc(unit, time [, zone]).
-func truncate(hasZone bool) kernel {
+func truncate(hasZone bool) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := cursors{by: map[binKey]*zone.Cursor{}}
 		out := make([]int64, n)
@@ -307,7 +307,7 @@ func truncateSpan(_ *callContext, unit string, s plan.Span) (plan.Span, error) {
 }
 
 // inZone is AT TIME ZONE; the zone may differ from row to row.
-func inZone(f func(z *zone.Zone, t int64) int64) kernel {
+func inZone(f func(z *zone.Zone, t int64) int64) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]int64, n)
 		var z *zone.Zone

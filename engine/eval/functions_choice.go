@@ -32,7 +32,7 @@ func setting(e *Env, name string) string {
 }
 
 // told lifts a text that the environment knows.
-func told(f func(*Env) string) kernel {
+func told(f func(*Env) string) vectorFunc {
 	return func(c *callContext, _ []Vector, n int) (Vector, error) { return of(repeat(f(c.env), n), nil), nil }
 }
 
@@ -59,7 +59,7 @@ func nullIf(_ *callContext, args []Vector, n int) (Vector, error) {
 }
 
 // extreme is GREATEST (sign 1) or LEAST (sign -1) of the arguments that are not NULL.
-func extreme(sign int) kernel {
+func extreme(sign int) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := newMerge(c.result, n)
 		out.v.Valid = columnar.NewBitmap(n)

@@ -68,12 +68,12 @@ func registerNow(names ...string) struct{} {
 }
 
 // present lifts a function of the environment.
-func present(f func(*Env) int64) kernel {
+func present(f func(*Env) int64) vectorFunc {
 	return func(c *callContext, _ []Vector, n int) (Vector, error) { return of(repeat(f(c.env), n), nil), nil }
 }
 
 // swapped runs a kernel with its two arguments exchanged.
-func swapped(k kernel) kernel {
+func swapped(k vectorFunc) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		return k(c, []Vector{args[1], args[0]}, n)
 	}

@@ -121,7 +121,7 @@ func unknownField(name string, of plan.Type) error {
 }
 
 // part is date_part(field, time), where local turns the argument into a local time.
-func part(instants bool, local func(*Env, int64) (int64, error)) kernel {
+func part(instants bool, local func(*Env, int64) (int64, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		var f field
 		var name string
@@ -310,7 +310,7 @@ func makeTime(_ *callContext, h, m int64, s float64) (int64, error) {
 }
 
 // makeStamp makes a time of its fields on the clock of a zone.
-func makeStamp(clock func(*Env, []Vector, int) (*zone.Zone, error)) kernel {
+func makeStamp(clock func(*Env, []Vector, int) (*zone.Zone, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]int64, n)
 		at := func(k, i int) int64 { return args[k].Ints[i&args[k].mask()] }

@@ -119,7 +119,7 @@ func spanStamp(s plan.Span) stamp {
 }
 
 // formatStamp is to_char of a local time, or of an instant on a clock.
-func formatStamp(clock func(*Env) *zone.Zone) kernel {
+func formatStamp(clock func(*Env) *zone.Zone) vectorFunc {
 	return formatWith(func(c *callContext, args []Vector, i int) (stamp, bool) {
 		t := args[0].Ints[i&args[0].mask()]
 		if !finite(t) {
@@ -138,7 +138,7 @@ func formatStamp(clock func(*Env) *zone.Zone) kernel {
 
 // formatWith is to_char of what take takes apart; NULL where it cannot, and for an
 // empty format, as in PostgreSQL.
-func formatWith(take func(c *callContext, args []Vector, i int) (stamp, bool)) kernel {
+func formatWith(take func(c *callContext, args []Vector, i int) (stamp, bool)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		var tokens []token
 		var last string

@@ -127,7 +127,7 @@ func asText(doc json.RawMessage) (string, bool) {
 
 // jsonPath follows the steps that each row's arguments name. A run of rows with the
 // same arguments, as a series' labels make, is followed once.
-func jsonPath(steps func(args []Vector, i int) []step, answer func(json.RawMessage) (string, bool)) kernel {
+func jsonPath(steps func(args []Vector, i int) []step, answer func(json.RawMessage) (string, bool)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		type question struct {
 			doc  string

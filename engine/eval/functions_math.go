@@ -120,7 +120,7 @@ func unsignedZero(x float64) float64 {
 func unit(x float64) bool { return !(x < -1 || x > 1) }
 
 // angle lifts a function of an angle, which must not be infinite.
-func angle(f func(float64) float64) kernel {
+func angle(f func(float64) float64) vectorFunc {
 	return within(f, func(x float64) bool { return !math.IsInf(x, 0) }, plan.CodeOutOfRange, "input is out of range")
 }
 
@@ -133,7 +133,7 @@ func degrees(_ *callContext, x float64) (float64, error) {
 }
 
 // within lifts a function that is defined for some numbers only.
-func within(f func(float64) float64, ok func(float64) bool, code, msg string) kernel {
+func within(f func(float64) float64, ok func(float64) bool, code, msg string) vectorFunc {
 	return unaryErr(func(_ *callContext, x float64) (float64, error) {
 		if !ok(x) {
 			return 0, plan.Errorf(0, code, "%s", msg)
@@ -143,7 +143,7 @@ func within(f func(float64) float64, ok func(float64) bool, code, msg string) ke
 }
 
 // logarithm lifts a logarithm, with PostgreSQL's errors.
-func logarithm(f func(float64) float64) kernel {
+func logarithm(f func(float64) float64) vectorFunc {
 	return unaryErr(func(_ *callContext, x float64) (float64, error) {
 		if err := checkLog(x); err != nil {
 			return 0, err

@@ -62,7 +62,7 @@ func (p *patterns) find(key patternKey) (*regexp.Regexp, error) {
 func text(args []Vector, k, i int) string { return args[k].Strs[i&args[k].mask()] }
 
 // matchLike is LIKE: the pattern is turned into a regular expression.
-func matchLike(fold bool) kernel {
+func matchLike(fold bool) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPatterns(func(k patternKey) (*regexp.Regexp, error) { return compileLike(k.pattern, k.flags, fold) })
 		out := make([]bool, n)
@@ -154,7 +154,7 @@ func compileRegexp(k patternKey) (*regexp.Regexp, error) {
 	return re, nil
 }
 
-func matchRegexp(flags string, answer bool) kernel {
+func matchRegexp(flags string, answer bool) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPatterns(compileRegexp)
 		out := make([]bool, n)
@@ -230,7 +230,7 @@ func substitute(re *regexp.Regexp, s, replacement string, limit int) string {
 
 // findRegexp returns the first match, or its group where it has one and that is
 // asked for; NULL where that matched nothing.
-func findRegexp(group int) kernel {
+func findRegexp(group int) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPatterns(compileRegexp)
 		return nullable(func(_ *callContext, args []Vector, i int) (string, bool, error) {

@@ -9,11 +9,12 @@ import (
 // is compared item by item.
 type membership struct {
 	x       node
-	set     map[any]struct{}
-	hasNull bool // a constant of the list is NULL
+	ints    map[int64]struct{}  // constants of types that hold int64
+	strs    map[string]struct{} // constants of text
+	set     map[any]struct{}    // other constants
+	hasNull bool                // a constant of the list is NULL
 	rest    []node
 	not     bool
-	t       plan.Type
 }
 
 func compileIn(e *plan.In, env *Env) (node, error) {
@@ -25,16 +26,22 @@ func compileIn(e *plan.In, env *Env) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := membership{x: x, set: map[any]struct{}{}, not: e.Not, t: e.X.Type()}
+	m := membership{x: x, not: e.Not, ints: map[int64]struct{}{}, strs: map[string]struct{}{}, set: map[any]struct{}{}}
 	for _, item := range items {
 		l, ok := item.(literal)
-		switch {
-		case !ok:
+		if !ok {
 			m.rest = append(m.rest, item)
-		case l.value.Value == nil:
+			continue
+		}
+		switch v := l.value.Value.(type) {
+		case nil:
 			m.hasNull = true
+		case int64:
+			m.ints[v] = struct{}{}
+		case string:
+			m.strs[v] = struct{}{}
 		default:
-			m.set[setKey(l.value.Value)] = struct{}{}
+			m.set[setKey(v)] = struct{}{}
 		}
 	}
 	return m, nil
@@ -55,6 +62,20 @@ func setKey(v any) any {
 	return v
 }
 
+// has reports whether value i, which is not NULL, is one of the constants.
+func (m membership) has(x *Vector, i int) (found bool) {
+	i &= x.mask()
+	switch {
+	case x.Ints != nil:
+		_, found = m.ints[x.Ints[i]]
+	case x.Strs != nil:
+		_, found = m.strs[x.Strs[i]]
+	default:
+		_, found = m.set[setKey(x.Literal(i).Value)]
+	}
+	return found
+}
+
 func (m membership) eval(b *batch) (Vector, error) {
 	x, err := m.x.eval(b)
 	if err != nil {
@@ -68,17 +89,11 @@ func (m membership) eval(b *batch) (Vector, error) {
 	}
 	out := make([]bool, b.n)
 	valid := columnar.NewBitmap(b.n)
-	last, lastFound := any(nil), false // runs of equal values are common
 	for i := range out {
 		if x.IsNull(i) {
 			continue
 		}
-		v := setKey(x.Literal(i).Value)
-		if v != last {
-			_, lastFound = m.set[v]
-			last = v
-		}
-		found, unknown := lastFound, m.hasNull
+		found, unknown := m.has(&x, i), m.hasNull
 		for k := range rest {
 			switch {
 			case rest[k].IsNull(i):

@@ -212,7 +212,7 @@ var (
 )
 
 // isTruth tests for a truth value: NULL is neither.
-func isTruth(want, answer bool) kernel {
+func isTruth(want, answer bool) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]bool, n)
 		m := args[0].mask()
@@ -225,7 +225,7 @@ func isTruth(want, answer bool) kernel {
 }
 
 // nullTest is IS NULL (answer true) or IS NOT NULL.
-func nullTest(answer bool) kernel {
+func nullTest(answer bool) vectorFunc {
 	return func(_ *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]bool, n)
 		for i := range out {

@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/plan"
 )
@@ -42,6 +41,11 @@ type batch struct {
 	rec  arrow.RecordBatch
 	from *batch // where set, the columns are those of from at rows
 	rows []int32
+}
+
+func newBatch(in arrow.RecordBatch) *batch {
+	n := int(in.NumCols())
+	return &batch{n: int(in.NumRows()), cols: make([]Vector, n), have: make([]bool, n), rec: in}
 }
 
 // column returns column i as a vector of type t.
@@ -83,9 +87,7 @@ func Compile(e plan.Expr, env *Env) (*Program, error) {
 
 // Vector evaluates the program over a batch.
 func (p *Program) Vector(in arrow.RecordBatch) (Vector, error) {
-	n := int(in.NumCols())
-	b := &batch{n: int(in.NumRows()), cols: make([]Vector, n), have: make([]bool, n), rec: in}
-	return p.root.eval(b)
+	return p.root.eval(newBatch(in))
 }
 
 // Eval evaluates the program over a batch. The array has a value per row of the
@@ -103,32 +105,6 @@ func (p *Program) Eval(in arrow.RecordBatch) (arrow.Array, error) {
 		return nil, err
 	}
 	return v.Array(), nil
-}
-
-// Select evaluates a condition over a batch and returns the rows in which it is
-// true, and how many there are.
-func (p *Program) Select(in arrow.RecordBatch) (columnar.Bitmap, int, error) {
-	v, err := p.Vector(in)
-	if err != nil {
-		return nil, 0, err
-	}
-	n := v.Len
-	if v.Const {
-		if n > 0 && v.Bools[0] && !v.IsNull(0) {
-			return columnar.FullBitmap(n), n, nil
-		}
-		return columnar.NewBitmap(n), 0, nil
-	}
-	out := columnar.NewBitmap(n)
-	for i, b := range v.Bools[:n] {
-		if b {
-			out[i>>6] |= 1 << (uint(i) & 63)
-		}
-	}
-	for i := range v.Valid {
-		out[i] &= v.Valid[i]
-	}
-	return out, out.Count(), nil
 }
 
 // Constant returns the value of an expression that has no columns.

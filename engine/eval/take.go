@@ -31,11 +31,7 @@ func Compact(in arrow.RecordBatch, types []plan.Type, keep columnar.Bitmap, n in
 		in.Retain()
 		return in, nil
 	}
-	rows := make([]int32, 0, n)
-	for i := keep.Next(0, total); i < total; i = keep.Next(i+1, total) {
-		rows = append(rows, int32(i))
-	}
-	return Take(in, types, rows)
+	return Take(in, types, rowsOf(keep, total))
 }
 
 // Schema returns the Arrow schema of a node's columns: names, types, all nullable.
