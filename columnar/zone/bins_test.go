@@ -193,8 +193,17 @@ func TestBinsReachTheEndsOfTime(t *testing.T) {
 
 func TestWidthsThatNoBinCanHave(t *testing.T) {
 	for _, w := range []Width{
-		{}, {Months: -1}, {Days: -1}, {Micros: -1}, {Months: 1, Days: 1}, {Days: 1, Micros: 1}, {Months: 1, Micros: hour},
-		{Months: maxMonths + 1}, {Days: maxDays + 1}, {Micros: maxMicros + 1}, {Micros: math.MaxInt64},
+		{},
+		{Months: -1},
+		{Days: -1},
+		{Micros: -1},
+		{Months: 1, Days: 1},
+		{Days: 1, Micros: 1},
+		{Months: 1, Micros: hour},
+		{Months: maxMonths + 1},
+		{Days: maxDays + 1},
+		{Micros: maxMicros + 1},
+		{Micros: math.MaxInt64},
 	} {
 		if _, err := NewBins(w, UTC, 0); !errors.Is(err, ErrWidth) {
 			t.Errorf("bins of %v: error %v", w, err)

@@ -9,10 +9,17 @@ import (
 
 // everyWidth is one width of every kind and size that a bin can have.
 var everyWidth = []Width{
-	days, weeks, months, years, {Days: 10}, {Months: 3}, {Months: maxMonths}, {Days: maxDays},
+	days, weeks, months, years,
+	{Days: 10},
+	{Months: 3},
+	{Months: maxMonths},
+	{Days: maxDays},
 	hours(2), hours(3), hours(4), hours(6), hours(8), hours(12), hours(24),
-	hours(1), minutes(30), minutes(15), minutes(1), {Micros: 25 * second}, {Micros: 1},
-	minutes(90), hours(7), hours(36), {Micros: 7 * second},
+	hours(1), minutes(30), minutes(15), minutes(1),
+	{Micros: 25 * second},
+	{Micros: 1},
+	minutes(90), hours(7), hours(36),
+	{Micros: 7 * second},
 }
 
 // oracle answers questions about the instants around a shift the slow way: it looks at
