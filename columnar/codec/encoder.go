@@ -56,7 +56,6 @@ type Decoder struct {
 type decodeLevel struct {
 	ints, indexes []int64
 	floats        []float64
-	positions     []int64
 }
 
 // NewDecoder gives a decoder.
