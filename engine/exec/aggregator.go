@@ -16,8 +16,8 @@ type aggregator struct {
 	node    *plan.AggregateNode
 	ordered bool // samples come series by series, each in order of time
 
-	where  *condition  // rows to leave out; nil: none
-	passed func(n int) // called with the number of those that were not; nil: nobody asks
+	where  *eval.Program // rows to leave out; nil: none
+	passed func(n int)   // called with the number of those that were not; nil: nobody asks
 
 	keys     []*eval.Program
 	args     []*eval.Program // distinct arguments and sort keys of all calls
@@ -165,7 +165,7 @@ func (q *query) takeFilter(a *aggregator, n *plan.Filter) (bool, error) {
 		}
 	}
 	var err error
-	a.where, err = q.compileCondition(n)
+	a.where, err = eval.Compile(n.Where, q.Env)
 	if q.Profile != nil {
 		rows := &q.Profile.of(n).Rows
 		a.passed = func(n int) { rows.Add(int64(n)) }
@@ -199,7 +199,7 @@ func (a *aggregator) update(b arrow.RecordBatch) error {
 	var keep columnar.Bitmap
 	if a.where != nil {
 		var kept int
-		if keep, kept, err = a.where.rows(b); err != nil {
+		if keep, kept, err = a.where.Select(b); err != nil {
 			return err
 		}
 		if a.passed != nil {

@@ -13,12 +13,12 @@ import (
 // filter passes on the rows for which a condition is true.
 type filter struct {
 	columnar.Stream // the input
-	where           *condition
+	where           *eval.Program
 	types           []plan.Type
 }
 
 func (q *query) buildFilter(n *plan.Filter, in columnar.Stream) (columnar.Stream, error) {
-	where, err := q.compileCondition(n)
+	where, err := eval.Compile(n.Where, q.Env)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +46,7 @@ func (f *filter) Next(ctx context.Context) (arrow.RecordBatch, error) {
 // batch.
 func (f *filter) apply(in arrow.RecordBatch) (arrow.RecordBatch, error) {
 	defer in.Release()
-	keep, n, err := f.where.rows(in)
+	keep, n, err := f.where.Select(in)
 	if err != nil || n == 0 {
 		return nil, err
 	}
