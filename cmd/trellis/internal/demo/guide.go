@@ -20,7 +20,7 @@ The server stays up until Ctrl-C. Ask it yourself:
 Python, ADBC (pip install adbc-driver-flightsql adbc-driver-manager pyarrow pandas)
 
     import adbc_driver_flightsql.dbapi as flightsql
-    with flightsql.connect("grpc://HOST:PORT") as c, c.cursor() as q:
+    with flightsql.connect("grpc://HOST:PORT", autocommit=True) as c, c.cursor() as q:
         q.execute("SELECT time_bucket('1 month', time) AS month, avg(value) FROM samples "
                   "WHERE series = 'SERIES' GROUP BY 1 ORDER BY 1")
         print(q.fetch_df())
