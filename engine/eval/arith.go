@@ -10,17 +10,17 @@ import (
 // Arithmetic of numbers. Integers that overflow and finite doubles whose result
 // is not finite are errors, as in PostgreSQL; a result too small for a double is 0.
 var (
-	_ = register("+", binaryErr(addInts), plan.Bigint, plan.Bigint)
-	_ = register("-", binaryErr(subInts), plan.Bigint, plan.Bigint)
+	_ = register("+", checked(sumInts, addInts), plan.Bigint, plan.Bigint)
+	_ = register("-", checked(diffInts, subInts), plan.Bigint, plan.Bigint)
 	_ = register("*", binaryErr(mulInts), plan.Bigint, plan.Bigint)
 	_ = register("/", binaryErr(divInts), plan.Bigint, plan.Bigint)
 	_ = register("%", binaryErr(modInts), plan.Bigint, plan.Bigint)
 	_ = register("-", unaryErr(negInt), plan.Bigint)
 
-	_ = register("+", floats(func(a, b float64) float64 { return a + b }), plan.Double, plan.Double)
-	_ = register("-", floats(func(a, b float64) float64 { return a - b }), plan.Double, plan.Double)
-	_ = register("*", floats(func(a, b float64) float64 { return a * b }), plan.Double, plan.Double)
-	_ = register("/", binaryErr(divFloats), plan.Double, plan.Double)
+	_ = register("+", checked(sumFloats, finiteOf(func(a, b float64) float64 { return a + b })), plan.Double, plan.Double)
+	_ = register("-", checked(diffFloats, finiteOf(func(a, b float64) float64 { return a - b })), plan.Double, plan.Double)
+	_ = register("*", checked(productFloats, finiteOf(func(a, b float64) float64 { return a * b })), plan.Double, plan.Double)
+	_ = register("/", checked(quotientFloats, divFloats), plan.Double, plan.Double)
 	_ = register("%", binaryErr(modFloats), plan.Double, plan.Double)
 	_ = register("^", binaryErr(power), plan.Double, plan.Double)
 	_ = register("-", unary(func(a float64) float64 { return -a }), plan.Double)
@@ -96,31 +96,97 @@ func negInt(_ *callContext, a int64) (int64, error) {
 	return -a, nil
 }
 
-// floats lifts an operation whose result must be finite when its operands are.
-// The check is made once per vector: x − x is zero for every finite x.
-func floats(f func(a, b float64) float64) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
-		a, b := args[0].Floats, args[1].Floats
-		ma, mb := args[0].mask(), args[1].mask()
-		out := make([]float64, n)
-		check := 0.0
-		for i := range out {
-			x := f(a[i&ma], b[i&mb])
-			out[i] = x
-			check += x - x
+// checked lifts an operation for which there are two forms: a loop that computes all
+// rows and reports whether one of them may have failed, and, for then, the operation
+// itself, which knows.
+func checked[T value](loop func(out, a, b []T, ma, mb int) (suspect bool), op func(*callContext, T, T) (T, error)) vectorFunc {
+	careful := binaryErr(op)
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
+		out := make([]T, n)
+		if n > 0 && loop(out, values[T](&args[0]), values[T](&args[1]), args[0].mask(), args[1].mask()) {
+			return careful(c, args, n)
 		}
-		valid := bothValid(args)
-		if check != 0 || check != check {
-			for i, x := range out {
-				if (valid == nil || valid.Has(i)) && infinite(x) && !infinite(a[i&ma]) && !infinite(b[i&mb]) {
-					return Vector{}, errFloatRange
-				}
-			}
-		}
-		return of(out, valid), nil
+		return of(out, bothValid(args)), nil
 	}
 }
 
+func sumInts(out, a, b []int64, ma, mb int) bool {
+	over := int64(0)
+	for i := range out {
+		x, y := a[i&ma], b[i&mb]
+		sum := x + y
+		out[i] = sum
+		over |= (x ^ sum) & (y ^ sum)
+	}
+	return over < 0
+}
+
+func diffInts(out, a, b []int64, ma, mb int) bool {
+	over := int64(0)
+	for i := range out {
+		x, y := a[i&ma], b[i&mb]
+		diff := x - y
+		out[i] = diff
+		over |= (x ^ y) & (x ^ diff)
+	}
+	return over < 0
+}
+
+// The loops over doubles suspect a result that is not finite: x − x is then NaN, and
+// zero for every finite x.
+
+func sumFloats(out, a, b []float64, ma, mb int) bool {
+	check := 0.0
+	for i := range out {
+		x := a[i&ma] + b[i&mb]
+		out[i] = x
+		check += x - x
+	}
+	return check != 0
+}
+
+func diffFloats(out, a, b []float64, ma, mb int) bool {
+	check := 0.0
+	for i := range out {
+		x := a[i&ma] - b[i&mb]
+		out[i] = x
+		check += x - x
+	}
+	return check != 0
+}
+
+func productFloats(out, a, b []float64, ma, mb int) bool {
+	check := 0.0
+	for i := range out {
+		x := a[i&ma] * b[i&mb]
+		out[i] = x
+		check += x - x
+	}
+	return check != 0
+}
+
+func quotientFloats(out, a, b []float64, ma, mb int) bool {
+	check := 0.0
+	for i := range out {
+		x := a[i&ma] / b[i&mb]
+		out[i] = x
+		check += x - x
+	}
+	return check != 0
+}
+
+// finiteOf is an operation whose result must be finite when its operands are.
+func finiteOf(f func(a, b float64) float64) func(*callContext, float64, float64) (float64, error) {
+	return func(_ *callContext, a, b float64) (float64, error) {
+		x := f(a, b)
+		if infinite(x) && !infinite(a) && !infinite(b) {
+			return 0, errFloatRange
+		}
+		return x, nil
+	}
+}
+
+// infinite reports whether x is infinite or NaN.
 func infinite(x float64) bool { return math.IsInf(x, 0) || math.IsNaN(x) }
 
 func divFloats(_ *callContext, a, b float64) (float64, error) {

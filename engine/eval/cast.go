@@ -81,6 +81,9 @@ func roundTo(x float64, digits int64) float64 {
 	if digits > 30 || infinite(x) || x == math.Trunc(x) && digits >= 0 {
 		return x
 	}
+	if r, ok := roundFast(x, digits); ok {
+		return r
+	}
 	if digits < -308 {
 		return 0
 	}
@@ -89,6 +92,29 @@ func roundTo(x float64, digits int64) float64 {
 		return x
 	}
 	return math.Copysign(out, x)
+}
+
+// powersOfTen are those that a double and an int64 hold exactly.
+var powersOfTen = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9}
+
+// roundFast is roundTo where the nearest decimal is beyond doubt: the scaled number
+// is small enough to be exact to a millionth, and not near a half. Its quotient by a
+// power of ten is then the double next to that decimal.
+func roundFast(x float64, digits int64) (float64, bool) {
+	if digits < 0 || digits >= int64(len(powersOfTen)) {
+		return 0, false
+	}
+	p := powersOfTen[digits]
+	scaled := math.Abs(x) * p
+	whole := math.Floor(scaled)
+	rest := scaled - whole
+	if scaled > 1<<30 || math.Abs(rest-0.5) < 1e-6 {
+		return 0, false
+	}
+	if rest > 0.5 {
+		whole++
+	}
+	return math.Copysign(whole/p, x), true
 }
 
 // roundDecimal rounds a plain decimal without sign, halves up.

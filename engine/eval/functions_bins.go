@@ -25,7 +25,7 @@ var (
 	_ = register("date_trunc", truncate(true), plan.Text, plan.Timestamptz, plan.Text)
 	_ = register("date_trunc", onClock(truncate(false)), plan.Text, plan.Timestamp)
 	_ = register("date_trunc", binaryErr(truncateSpan), plan.Text, plan.Interval)
-	_ = register("timezone", inZone(func(z *zone.Zone, t int64) int64 { return z.Local(t) }), plan.Text, plan.Timestamptz)
+	_ = register("timezone", localIn, plan.Text, plan.Timestamptz)
 	_ = register("timezone", inZone(func(z *zone.Zone, t int64) int64 { return z.Instant(t) }), plan.Text, plan.Timestamp)
 )
 
@@ -38,8 +38,8 @@ const (
 
 func finite(t int64) bool { return t != forever && t != never }
 
-func binStart(b zone.Bin) int64 { return b.From }
-func binLabel(b zone.Bin) int64 { return b.Local }
+func binStart(b *zone.Bin) int64 { return b.From }
+func binLabel(b *zone.Bin) int64 { return b.Local }
 
 // onClock runs a kernel on wall-clock times: as instants of UTC, which has the same
 // calendar and no shifts.
@@ -83,38 +83,62 @@ type binKey struct {
 	from   int64 // origin as an instant
 }
 
-// cursors are the partitions that the rows of a batch ask for.
-type cursors struct {
-	by   map[binKey]*zone.Cursor
-	last binKey
-	hit  *zone.Cursor
+// partitions are the partitions of time that the rows of a batch ask for, and the bin
+// that was found last: it holds for most rows of sorted time.
+type partitions struct {
+	by    map[binKey]*zone.Cursor
+	fixed bool // all rows ask for the same one
+	last  binKey
+	hit   *zone.Cursor
+	bin   zone.Bin
 }
 
-// find returns the cursor for a key; make makes it.
-func (c *cursors) find(key binKey, make func() (zone.Bins, error)) (*zone.Cursor, error) {
-	if c.hit != nil && key == c.last {
-		return c.hit, nil
+// newPartitions returns an empty set for a call whose argument 1 is the time.
+func newPartitions(args []Vector) *partitions {
+	p := &partitions{by: map[binKey]*zone.Cursor{}, fixed: true}
+	for i := range args {
+		p.fixed = p.fixed && (i == 1 || args[i].Const)
 	}
-	cursor, ok := c.by[key]
+	return p
+}
+
+// again reports whether the bin found last holds an instant, too.
+func (p *partitions) again(t int64) bool {
+	return p.fixed && p.hit != nil && t >= p.bin.From && t < p.bin.To
+}
+
+// find returns the bin of an instant in the partition of a key, which make makes.
+func (p *partitions) find(key *binKey, t int64, make func() (zone.Bins, error)) (*zone.Bin, error) {
+	if p.hit != nil && *key == p.last {
+		if t < p.bin.From || t >= p.bin.To {
+			p.bin = p.hit.At(t)
+		}
+		return &p.bin, nil
+	}
+	cursor, ok := p.by[*key]
 	if !ok {
 		bins, err := make()
 		if err != nil {
 			return nil, err
 		}
 		cursor = bins.Cursor()
-		c.by[key] = cursor
+		p.by[*key] = cursor
 	}
-	c.last, c.hit = key, cursor
-	return cursor, nil
+	p.last, p.hit, p.bin = *key, cursor, cursor.At(t)
+	return &p.bin, nil
 }
 
 // bucket is time_bucket(width, time [, zone [, origin]]) and local_bucket.
-func bucket(answer func(zone.Bin) int64, hasZone, hasOrigin bool) vectorFunc {
+func bucket(answer func(*zone.Bin) int64, hasZone, hasOrigin bool) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
-		seen := cursors{by: map[binKey]*zone.Cursor{}}
+		seen := newPartitions(args)
 		out := make([]int64, n)
 		valid, err := each(args, n, func(i int) error {
 			t := args[1].Ints[i&args[1].mask()]
+			if seen.again(t) {
+				out[i] = answer(&seen.bin)
+				return nil
+			}
 			if out[i] = t; !finite(t) {
 				return nil
 			}
@@ -127,11 +151,11 @@ func bucket(answer func(zone.Bin) int64, hasZone, hasOrigin bool) vectorFunc {
 			} else if hasOrigin {
 				key.from = args[3].Ints[i&args[3].mask()]
 			}
-			cursor, err := seen.find(key, func() (zone.Bins, error) { return key.bins(c, hasZone, hasOrigin, args) })
+			bin, err := seen.find(&key, t, func() (zone.Bins, error) { return key.bins(c, hasZone, hasOrigin, args) })
 			if err != nil {
 				return err
 			}
-			out[i] = answer(cursor.At(t))
+			out[i] = answer(bin)
 			return nil
 		})
 		return of(out, valid), err
@@ -254,10 +278,14 @@ func LookupUnit(name string) (Unit, error) {
 // truncate is date_trunc(unit, time [, zone]).
 func truncate(hasZone bool) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
-		seen := cursors{by: map[binKey]*zone.Cursor{}}
+		seen := newPartitions(args)
 		out := make([]int64, n)
 		valid, err := each(args, n, func(i int) error {
 			t := args[1].Ints[i&args[1].mask()]
+			if seen.again(t) {
+				out[i] = seen.bin.From
+				return nil
+			}
 			if out[i] = t; !finite(t) {
 				return nil
 			}
@@ -265,7 +293,7 @@ func truncate(hasZone bool) vectorFunc {
 			if hasZone {
 				key.zone = args[2].Strs[i&args[2].mask()]
 			}
-			cursor, err := seen.find(key, func() (b zone.Bins, err error) {
+			bin, err := seen.find(&key, t, func() (b zone.Bins, err error) {
 				z := c.env.Zone
 				if hasZone {
 					if z, err = LoadZone(key.zone); err != nil {
@@ -281,7 +309,7 @@ func truncate(hasZone bool) vectorFunc {
 			if err != nil {
 				return err
 			}
-			out[i] = cursor.At(t).From
+			out[i] = bin.From
 			return nil
 		})
 		return of(out, valid), err
@@ -313,7 +341,7 @@ func inZone(f func(z *zone.Zone, t int64) int64) vectorFunc {
 		var z *zone.Zone
 		var name string
 		valid, err := each(args, n, func(i int) (err error) {
-			if at := args[0].Strs[i&args[0].mask()]; z == nil || at != name {
+			if at := text(args, 0, i); z == nil || at != name {
 				if z, err = LoadZone(at); err != nil {
 					return err
 				}
@@ -327,4 +355,17 @@ func inZone(f func(z *zone.Zone, t int64) int64) vectorFunc {
 		})
 		return of(out, valid), err
 	}
+}
+
+// localIn is AT TIME ZONE of instants: all at once where the zone is one.
+func localIn(c *callContext, args []Vector, n int) (Vector, error) {
+	if !args[0].Const || args[1].Const {
+		return inZone(func(z *zone.Zone, t int64) int64 { return z.Local(t) })(c, args, n)
+	}
+	z, err := LoadZone(args[0].Strs[0])
+	if err != nil {
+		return Vector{}, err
+	}
+	out := append([]int64(nil), args[1].Ints[:n]...)
+	return of(out, bothValid(args)), localTimes(z, out)
 }

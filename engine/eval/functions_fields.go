@@ -11,9 +11,9 @@ import (
 
 // EXTRACT, and times and intervals made of fields.
 var (
-	_ = register("date_part", part(true, func(e *Env, t int64) (int64, error) { return e.Zone.Local(t), nil }), plan.Text, plan.Timestamptz)
-	_ = register("date_part", part(false, func(_ *Env, t int64) (int64, error) { return t, nil }), plan.Text, plan.Timestamp)
-	_ = register("date_part", part(false, func(_ *Env, d int64) (int64, error) { return midnightOf(d) }), plan.Text, plan.Date)
+	_ = register("date_part", part(true, onSessionClock), plan.Text, plan.Timestamptz)
+	_ = register("date_part", part(false, asItIs), plan.Text, plan.Timestamp)
+	_ = register("date_part", part(false, atMidnight), plan.Text, plan.Date)
 	_ = register("date_part", binaryErr(partOfTime), plan.Text, plan.Time)
 	_ = register("date_part", binaryErr(partOfSpan), plan.Text, plan.Interval)
 
@@ -120,37 +120,108 @@ func unknownField(name string, of plan.Type) error {
 	return plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized for type %s", name, of)
 }
 
-// part is date_part(field, time), where local turns the argument into a local time.
-func part(instants bool, local func(*Env, int64) (int64, error)) vectorFunc {
+// clock turns a column of times into local times, in place of a copy of it; infinity
+// stays infinity.
+type clock func(e *Env, times []int64) error
+
+// onSessionClock reads instants on the clock of the session's zone.
+func onSessionClock(e *Env, times []int64) error {
+	return localTimes(e.Zone, times)
+}
+
+func localTimes(z *zone.Zone, times []int64) error {
+	from := 0
+	for i, t := range times {
+		if !finite(t) {
+			z.LocalTimes(times[from:i], times[from:i])
+			from = i + 1
+		}
+	}
+	z.LocalTimes(times[from:], times[from:])
+	return nil
+}
+
+// asItIs leaves local times as they are.
+func asItIs(*Env, []int64) error { return nil }
+
+// atMidnight takes dates for the local times at which they begin.
+func atMidnight(_ *Env, days []int64) (err error) {
+	for i, d := range days {
+		if days[i], err = midnightOf(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// part is date_part(field, time).
+func part(instants bool, local clock) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
-		var f field
-		var name string
-		ofInstant, grows := false, false
+		times := append([]int64(nil), args[1].Ints[:args[1].size()]...)
+		if err := local(c.env, times); err != nil {
+			return Vector{}, err
+		}
+		var seen fieldCache
 		return nullable(func(c *callContext, args []Vector, i int) (float64, bool, error) {
-			if at := text(args, 0, i); f == nil || at != name {
-				var err error
-				if f, err = fieldOf(c.env, at, args[1].T, instants); err != nil {
+			if at := text(args, 0, i); seen.f == nil || at != seen.name {
+				f, err := fieldOf(c.env, at, args[1].T, instants)
+				if err != nil {
 					return 0, false, err
 				}
-				name = at
-				key := FieldName(at)
-				ofInstant, grows = instants && (key == "epoch" || strings.HasPrefix(key, "timezone")), endless[key]
+				seen = newFieldCache(at, f, instants)
 			}
-			t := args[1].Ints[i&args[1].mask()]
-			shown, err := local(c.env, t)
-			switch {
-			case err != nil:
-				return 0, false, err
+			i &= args[1].mask()
+			switch shown := times[i]; {
 			case shown == forever:
-				return math.Inf(1), grows, nil
+				return math.Inf(1), seen.endless, nil
 			case shown == never:
-				return math.Inf(-1), grows, nil
-			case ofInstant:
-				return f(t), true, nil
+				return math.Inf(-1), seen.endless, nil
+			case seen.ofInstant:
+				return seen.f(args[1].Ints[i]), true, nil
+			default:
+				return seen.at(shown), true, nil
 			}
-			return f(shown), true, nil
 		})(c, args, n)
 	}
+}
+
+// fieldCache is a field and its last value, which holds for an hour of most fields.
+type fieldCache struct {
+	name      string
+	f         field
+	ofInstant bool // it wants the instant, not the local time
+	endless   bool
+	fine      bool // it changes within an hour
+
+	from, to int64 // local times for which value holds
+	value    float64
+}
+
+func newFieldCache(name string, f field, instants bool) fieldCache {
+	key := FieldName(name)
+	out := fieldCache{name: name, f: f, endless: endless[key]}
+	switch key {
+	case "epoch":
+		out.ofInstant, out.fine = instants, true
+	case "timezone", "timezone_hour", "timezone_minute":
+		out.ofInstant = instants
+	case "microseconds", "milliseconds", "second", "minute", "julian":
+		out.fine = true
+	}
+	return out
+}
+
+func (c *fieldCache) at(local int64) float64 {
+	const hour = 3600 * microsPerSecond
+	switch {
+	case c.fine:
+		return c.f(local)
+	case local < c.from || local >= c.to:
+		c.from = local - floorMod(local, hour)
+		c.to = c.from + hour
+		c.value = c.f(local)
+	}
+	return c.value
 }
 
 // fieldOf finds a field. Those that need the instant itself get that instead of the

@@ -3,13 +3,12 @@ package eval
 import (
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// LIKE and regular expressions. The latter are Go's RE2: linear in time, without
-// back references and look-around.
+// LIKE, which is in like.go, and regular expressions. The latter are Go's RE2: linear
+// in time, without back references and look-around.
 var (
 	_ = register("like", matchLike(false), plan.Text, plan.Text)
 	_ = register("like", matchLike(false), plan.Text, plan.Text, plan.Text)
@@ -60,60 +59,6 @@ func (p *patterns) find(key patternKey) (*regexp.Regexp, error) {
 
 // text returns argument k of row i.
 func text(args []Vector, k, i int) string { return args[k].Strs[i&args[k].mask()] }
-
-// matchLike is LIKE: the pattern is turned into a regular expression.
-func matchLike(fold bool) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
-		seen := newPatterns(func(k patternKey) (*regexp.Regexp, error) { return compileLike(k.pattern, k.flags, fold) })
-		out := make([]bool, n)
-		valid, err := each(args, n, func(i int) error {
-			key := patternKey{text(args, 1, i), `\`}
-			if len(args) == 3 {
-				key.flags = text(args, 2, i)
-			}
-			re, err := seen.find(key)
-			if err != nil {
-				return err
-			}
-			out[i] = re.MatchString(text(args, 0, i))
-			return nil
-		})
-		return of(out, valid), err
-	}
-}
-
-func compileLike(pattern, escape string, fold bool) (*regexp.Regexp, error) {
-	if utf8.RuneCountInString(escape) > 1 {
-		return nil, plan.Errorf(0, "22025", "invalid escape string").WithHint("an escape string is empty or one character")
-	}
-	var b strings.Builder
-	b.WriteString("(?s")
-	if fold {
-		b.WriteString("i")
-	}
-	b.WriteString(")^")
-	literal := false
-	for _, r := range pattern {
-		switch {
-		case literal:
-			b.WriteString(regexp.QuoteMeta(string(r)))
-			literal = false
-		case string(r) == escape:
-			literal = true
-		case r == '%':
-			b.WriteString(".*")
-		case r == '_':
-			b.WriteString(".")
-		default:
-			b.WriteString(regexp.QuoteMeta(string(r)))
-		}
-	}
-	if literal {
-		return nil, plan.Errorf(0, "22025", "LIKE pattern must not end with escape character")
-	}
-	b.WriteString("$")
-	return compileRegexp(patternKey{pattern: b.String()})
-}
 
 // compileRegexp compiles a pattern with PostgreSQL's flags. Without any, a dot
 // matches line breaks and ^ and $ do not look at them.
