@@ -22,25 +22,56 @@ const (
 	headerRecordBatch     = 3
 )
 
-// typeUnion is the kind of a union type (Type in Arrow's Schema.fbs).
-const typeUnion = 14
+// The kinds of types whose arrays are special (Type in Arrow's Schema.fbs).
+const (
+	typeUnion      = 14
+	typeBinaryView = 23
+	typeTextView   = 24
+)
 
-// checkMessage checks the declared sizes of a message of Arrow data (F3): vectors
-// against the bytes that have come, buffers against the body, uncompressed lengths
-// against limit. The IPC reader allocates what a message declares, and the Go
-// runtime does not survive an allocation that cannot be had; what it does survive,
-// such as an index out of range, is left to the reader to find.
+// typeBuffers is the number of an array's buffers by the kind of its type, from Null,
+// which is 1, to LargeListView. A view has more, as the batch says; a union has a
+// validity bitmap too in dictionaries and before version 5 of the format.
+var typeBuffers = [...]int{
+	1: 0, 2: 2, 3: 2, 4: 3, 5: 3, 6: 2, 7: 2, 8: 2, 9: 2, 10: 2, 11: 2, 12: 2, 13: 1, typeUnion: 2, 15: 2, 16: 1,
+	17: 2, 18: 2, 19: 3, 20: 3, 21: 2, 22: 0, typeBinaryView: 2, typeTextView: 2, 25: 3, 26: 3,
+}
+
+// format5 is version 5 of the format (MetadataVersion in Arrow's Schema.fbs).
+const format5 = 4
+
+// shape is what the batches of a schema, or of one dictionary, need: the reader takes
+// as many from a batch, whether it has them or not.
+type shape struct{ nodes, buffers, views, unions int }
+
+// incoming checks the messages of one stream of Arrow data before they are decoded
+// (F3). The IPC reader allocates what a message declares, reads vectors beyond their
+// ends, and recurses as deep as types are nested; the Go runtime does not survive an
+// allocation that cannot be had. So sizes are checked against the bytes that have
+// come, and against limits. What the runtime does survive, such as an index out of
+// range, is left to the reader to find, and the values to array.ValidateRecordFull.
 //
 // The layout is that of Message.fbs and Schema.fbs of the Arrow columnar format.
-func checkMessage(header, body []byte, limit int) error {
+type incoming struct {
+	limit int64 // bytes of a message when uncompressed
+
+	schema       bool // whether it has come
+	batch        shape
+	dictionaries map[int64]shape
+	deltas       int64 // bytes of dictionaries that are kept for the rest of the stream
+}
+
+// check checks a message: its metadata and its body.
+func (in *incoming) check(header, body []byte) error {
 	if len(header) == 0 {
 		return nil // a message that holds a descriptor or metadata only
 	}
+	m := message{flat: flat{b: header, budget: maxExpansion*len(header) + 4096}, incoming: in, body: body}
 	if len(header) > maxHeader {
-		return status.Errorf(codes.InvalidArgument, "malformed Arrow data: metadata of %d bytes, more than %d", len(header), maxHeader)
+		m.fail("metadata larger than 8 MiB")
+	} else {
+		m.check()
 	}
-	m := message{flat: flat{b: header, budget: maxExpansion*len(header) + 4096}, body: body, limit: int64(limit)}
-	m.check()
 	if m.problem != "" {
 		return status.Errorf(codes.InvalidArgument, "malformed Arrow data: %s", m.problem)
 	}
@@ -50,44 +81,107 @@ func checkMessage(header, body []byte, limit int) error {
 // message is a message that is being checked.
 type message struct {
 	flat
-	body  []byte
-	limit int64
+	*incoming
+	body []byte
 }
 
 func (m *message) check() {
 	root := m.table(m.ref(0))
 	m.keyValues(root, 4)
 	header := m.child(root, 2)
-	switch m.byteAt(root, 1) {
+	kind := m.byteAt(root, 1)
+	if (kind == headerSchema) == m.schema {
+		m.fail("a stream that does not begin with its one schema")
+		return
+	}
+	switch kind {
 	case headerSchema:
-		m.keyValues(header, 2)
-		m.vector(header, 3, 8)
-		m.fields(header, 1, 0)
+		m.readSchema(header)
 	case headerDictionaryBatch:
-		m.batch(m.child(header, 1))
+		id := m.int64At(header, 0)
+		need, known := m.dictionaries[id]
+		if !known {
+			m.fail("a dictionary that the schema does not name")
+			return
+		}
+		need.buffers += need.unions
+		m.readBatch(m.child(header, 1), need)
+		if m.byteAt(header, 2) != 0 { // a delta
+			if m.deltas += int64(len(m.body)); m.deltas > m.limit {
+				m.fail("dictionaries that grow beyond what a message may have")
+			}
+		}
 	case headerRecordBatch:
-		m.batch(header)
+		need := m.batch
+		if m.byteAt(root, 0) < format5 {
+			need.buffers += need.unions
+		}
+		m.readBatch(header, need)
 	default:
 		m.fail("a message that is neither a schema nor a batch")
 	}
 }
 
-// fields checks a vector of fields and what is below them.
-func (m *message) fields(t table, slot, depth int) {
+// readSchema checks a schema and learns what its batches need.
+func (m *message) readSchema(t table) {
+	m.schema, m.dictionaries = true, map[int64]shape{}
+	if m.byteAt(t, 0) != 0 {
+		m.fail("numbers with the high byte first")
+	}
+	m.keyValues(t, 2)
+	m.vector(t, 3, 8)
+	m.fields(t, 1, &m.batch, 0)
+}
+
+// fields checks a vector of fields and what is below them, and adds what they need.
+func (m *message) fields(t table, slot int, need *shape, depth int) {
 	if depth > maxDepth {
 		m.fail("types are nested too deeply")
 		return
 	}
 	at, n := m.vector(t, slot, 4)
 	for i := 0; i < n && m.problem == ""; i++ {
-		field := m.table(m.ref(at + 4*i))
-		m.text(field, 0)
-		m.keyValues(field, 6)
-		if m.byteAt(field, 2) == typeUnion {
-			m.vector(m.child(field, 3), 1, 4)
-		}
-		m.fields(field, 5, depth+1)
+		m.field(m.table(m.ref(at+4*i)), need, depth)
 	}
+}
+
+func (m *message) field(t table, need *shape, depth int) {
+	m.text(t, 0)
+	m.keyValues(t, 6)
+	kind := int(m.byteAt(t, 2))
+	if kind == 0 || kind >= len(typeBuffers) {
+		m.fail("an unknown type")
+		return
+	}
+	if kind == typeUnion {
+		m.vector(m.child(t, 3), 1, 4)
+	}
+	if encoding := m.child(t, 4); encoding.at != 0 { // indices here, values in a dictionary
+		need.nodes++
+		need.buffers += 2
+		var values shape
+		m.values(t, kind, &values, depth)
+		id := m.int64At(encoding, 0)
+		if before, twice := m.dictionaries[id]; twice && before != values {
+			m.fail("one dictionary of two types")
+		}
+		m.dictionaries[id] = values
+		return
+	}
+	m.values(t, kind, need, depth)
+}
+
+// values adds what the values of a field need.
+func (m *message) values(t table, kind int, need *shape, depth int) {
+	need.nodes++
+	need.buffers += typeBuffers[kind]
+	switch kind {
+	case typeUnion:
+		need.unions++
+	case typeBinaryView, typeTextView:
+		need.views++
+	}
+	m.fields(t, 5, need, depth+1)
 }
 
 // keyValues checks a vector of keys and values.
@@ -100,33 +194,37 @@ func (m *message) keyValues(t table, slot int) {
 	}
 }
 
-// batch checks a record batch's numbers of rows, its buffers and their lengths.
-func (m *message) batch(t table) {
+// readBatch checks a record batch: that it has what its schema needs, its numbers of
+// rows, its buffers and their lengths.
+func (m *message) readBatch(t table, need shape) {
 	m.count(m.int64At(t, 0))
-	at, n := m.vector(t, 1, 16)
-	for i := 0; i < n && m.problem == ""; i++ {
+	at, nodes := m.vector(t, 1, 16)
+	for i := 0; i < nodes && m.problem == ""; i++ {
 		m.count(m.i64(at + 16*i))
 	}
 	compression := m.child(t, 3)
-	compressed := compression.at > 0
-	if codec := m.byteAt(compression, 0); codec > 1 {
+	if m.byteAt(compression, 0) > 1 {
 		m.fail("an unknown compression")
 	}
 	at, buffers := m.vector(t, 2, 16)
 	total := int64(0)
 	for i := 0; i < buffers && m.problem == ""; i++ {
-		total += m.buffer(m.i64(at+16*i), m.i64(at+16*i+8), compressed)
+		total += m.buffer(m.i64(at+16*i), m.i64(at+16*i+8), compression.at != 0)
 		if total > m.limit {
 			m.fail("buffers that claim more bytes than a message may have: send smaller batches")
 		}
 	}
-	at, n = m.vector(t, 4, 8)
-	views := int64(0)
-	for i := 0; i < n && m.problem == ""; i++ {
-		count := m.i64(at + 8*i)
-		if views += count; count < 0 || views > int64(buffers) {
+	at, views := m.vector(t, 4, 8)
+	data := int64(0)
+	for i := 0; i < views && m.problem == ""; i++ {
+		n := m.i64(at + 8*i)
+		if n < 0 || n > int64(buffers)-data {
 			m.fail("more buffers of views than buffers")
 		}
+		data += n
+	}
+	if nodes < need.nodes || int64(buffers) < int64(need.buffers)+data || views < need.views {
+		m.fail("a batch with fewer columns than its schema")
 	}
 }
 
@@ -157,129 +255,9 @@ func (m *message) buffer(offset, length int64, compressed bool) int64 {
 		}
 		if raw < 0 || raw > m.limit {
 			m.fail("a compressed buffer that claims more bytes than a message may have: send smaller batches")
+			return 0
 		}
 		return raw
 	}
 	return 0
 }
-
-// flat reads FlatBuffers without trust: what is beyond the end reads as zero and is
-// a problem.
-type flat struct {
-	b       []byte
-	budget  int    // bytes that may still be referred to
-	problem string // the first one; empty: none
-}
-
-// table is a table: its place, and that of its vtable. Place 0 is no table.
-type table struct{ at, vtable, slots int }
-
-func (f *flat) fail(problem string) {
-	if f.problem == "" {
-		f.problem = problem
-	}
-}
-
-// bytes returns n bytes at a place, nil where there are not so many.
-func (f *flat) bytes(at, n int) []byte {
-	if at < 0 || n < 0 || at > len(f.b) || n > len(f.b)-at {
-		f.fail("metadata that points beyond its end")
-		return nil
-	}
-	return f.b[at : at+n]
-}
-
-func (f *flat) u16(at int) int {
-	if b := f.bytes(at, 2); b != nil {
-		return int(binary.LittleEndian.Uint16(b))
-	}
-	return 0
-}
-
-func (f *flat) u32(at int) int {
-	if b := f.bytes(at, 4); b != nil {
-		return int(binary.LittleEndian.Uint32(b))
-	}
-	return 0
-}
-
-func (f *flat) i64(at int) int64 {
-	if b := f.bytes(at, 8); b != nil {
-		return int64(binary.LittleEndian.Uint64(b))
-	}
-	return 0
-}
-
-// ref returns the place that an offset leads to.
-func (f *flat) ref(at int) int { return at + f.u32(at) }
-
-// charge takes n bytes out of the budget.
-func (f *flat) charge(n int) {
-	if f.budget -= n; f.budget < 0 {
-		f.fail("metadata that refers to itself too often")
-	}
-}
-
-// table returns the table at a place.
-func (f *flat) table(at int) table {
-	f.charge(4)
-	vtable := at - int(int32(f.u32(at)))
-	size := f.u16(vtable)
-	if f.bytes(vtable, size) == nil || f.problem != "" {
-		return table{}
-	}
-	return table{at, vtable, size/2 - 2}
-}
-
-// slot returns the place of a field of a table, 0 where it is not there.
-func (f *flat) slot(t table, n int) int {
-	if t.at == 0 || n >= t.slots {
-		return 0
-	}
-	if offset := f.u16(t.vtable + 4 + 2*n); offset != 0 {
-		return t.at + offset
-	}
-	return 0
-}
-
-// child returns the table that a field refers to.
-func (f *flat) child(t table, n int) table {
-	if at := f.slot(t, n); at != 0 {
-		return f.table(f.ref(at))
-	}
-	return table{}
-}
-
-func (f *flat) byteAt(t table, n int) byte {
-	if at := f.slot(t, n); at != 0 {
-		if b := f.bytes(at, 1); b != nil {
-			return b[0]
-		}
-	}
-	return 0
-}
-
-func (f *flat) int64At(t table, n int) int64 {
-	if at := f.slot(t, n); at != 0 {
-		return f.i64(at)
-	}
-	return 0
-}
-
-// vector returns the place of a vector's elements and their number.
-func (f *flat) vector(t table, slot, size int) (at, n int) {
-	if at = f.slot(t, slot); at == 0 {
-		return 0, 0
-	}
-	at = f.ref(at)
-	n = f.u32(at)
-	if n > len(f.b)/size || f.bytes(at+4, n*size) == nil {
-		f.fail("a vector that claims more than there is")
-		return 0, 0
-	}
-	f.charge(n * size)
-	return at + 4, n
-}
-
-// text checks a text.
-func (f *flat) text(t table, slot int) { f.vector(t, slot, 1) }

@@ -15,6 +15,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/trellisdb/trellis/engine"
 )
 
 // messagesOf returns a batch as messages, the schema first.
@@ -67,11 +69,22 @@ func TestHonestMessagesPass(t *testing.T) {
 	batch := manyTypes(t)
 	defer batch.Release()
 	for _, option := range []ipc.Option{ipc.WithDictionaryDeltas(true), ipc.WithLZ4(), ipc.WithZstd()} {
-		for i, m := range messagesOf(t, batch, option) {
-			if err := checkMessage(m.GetDataHeader(), m.GetDataBody(), 1<<20); err != nil {
-				t.Errorf("message %d: %v", i, err)
-			}
+		messages := messagesOf(t, batch, option)
+		if err := checkAll(1<<20, messages...); err != nil {
+			t.Error(err)
 		}
+		reader, err := flight.NewRecordReader(&sent{messages: messages})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		if err := eachBatch(reader, func(_ int, b arrow.RecordBatch) error {
+			rows += len(textRows(b))
+			return nil
+		}); err != nil || rows != int(batch.NumRows()) {
+			t.Errorf("%d rows, %v", rows, err)
+		}
+		reader.Release()
 	}
 	wide := make([]arrow.Field, 5000)
 	for i := range wide {
@@ -79,11 +92,20 @@ func TestHonestMessagesPass(t *testing.T) {
 	}
 	b := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(wide, nil))
 	defer b.Release()
-	for i, m := range messagesOf(t, b.NewRecordBatch()) {
-		if err := checkMessage(m.GetDataHeader(), m.GetDataBody(), 1<<20); err != nil {
-			t.Errorf("5000 columns: message %d: %v", i, err)
+	if err := checkAll(1<<20, messagesOf(t, b.NewRecordBatch())...); err != nil {
+		t.Errorf("5000 columns: %v", err)
+	}
+}
+
+// checkAll checks the messages of a stream.
+func checkAll(limit int64, messages ...*flight.FlightData) error {
+	in := incoming{limit: limit}
+	for _, m := range messages {
+		if err := in.check(m.GetDataHeader(), m.GetDataBody()); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
 func TestMessagesThatClaimTooMuchAreRefused(t *testing.T) {
@@ -93,12 +115,6 @@ func TestMessagesThatClaimTooMuchAreRefused(t *testing.T) {
 	compressed := messagesOf(t, numbers, ipc.WithLZ4())[1]
 	plainOnes := messagesOf(t, numbers)
 	schema := plainOnes[0]
-	views := func() *flight.FlightData {
-		batch := manyTypes(t)
-		defer batch.Release()
-		all := messagesOf(t, batch)
-		return all[len(all)-1]
-	}()
 	// patch changes the 8 bytes that hold a number in a message's header.
 	patch := func(m *flight.FlightData, from, to int64) *flight.FlightData {
 		old, replacement := binary.LittleEndian.AppendUint64(nil, uint64(from)), binary.LittleEndian.AppendUint64(nil, uint64(to))
@@ -126,20 +142,68 @@ func TestMessagesThatClaimTooMuchAreRefused(t *testing.T) {
 		{"negative rows", patch(plainOnes[1], 1000, -1000), "number of rows"},
 		{"a buffer beyond the body", patch(plainOnes[1], 8000, 1<<40), "beyond the end of the body"},
 		{"buffers whose end overflows", patch(plainOnes[1], 8000, math.MaxInt64), "beyond the end of the body"},
-		{"metadata of 9 MiB", &flight.FlightData{DataHeader: make([]byte, 9<<20)}, "metadata of"},
+		{"metadata of 9 MiB", &flight.FlightData{DataHeader: make([]byte, 9<<20)}, "8 MiB"},
 		{"metadata that is nothing", &flight.FlightData{DataHeader: make([]byte, 64)}, "neither a schema nor a batch"},
 		{"two bytes of metadata", &flight.FlightData{DataHeader: []byte{1, 2}}, "beyond its end"},
-		{"a schema cut off", &flight.FlightData{DataHeader: schema.DataHeader[:len(schema.DataHeader)/2]}, "beyond"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantCode(t, checkMessage(tt.message.GetDataHeader(), tt.message.GetDataBody(), limit), codes.InvalidArgument, tt.problem)
+			wantCode(t, checkAll(limit, schema, tt.message), codes.InvalidArgument, tt.problem)
 		})
 	}
-	if err := checkMessage(views.GetDataHeader(), views.GetDataBody(), limit); err != nil {
-		t.Errorf("views: %v", err)
+	wantCode(t, checkAll(limit, plainOnes[1]), codes.InvalidArgument, "does not begin with its one schema")
+	wantCode(t, checkAll(limit, schema, schema), codes.InvalidArgument, "does not begin with its one schema")
+	wantCode(t, checkAll(limit, &flight.FlightData{DataHeader: schema.DataHeader[:len(schema.DataHeader)/2]}), codes.InvalidArgument, "beyond")
+	wantCode(t, checkAll(limit, &flight.FlightData{DataHeader: nestedSchema(40)}), codes.InvalidArgument, "nested too deeply")
+}
+
+func TestBatchesHaveWhatTheirSchemaNeeds(t *testing.T) {
+	batch := manyTypes(t)
+	defer batch.Release()
+	all := messagesOf(t, batch)
+	rows := all[len(all)-1]
+	for i := range batch.NumCols() {
+		one := array.NewRecordBatch(arrow.NewSchema(batch.Schema().Fields()[i:i+1], nil), batch.Columns()[i:i+1], batch.NumRows())
+		own := messagesOf(t, one)
+		if err := checkAll(1<<20, own...); err != nil {
+			t.Errorf("%s: %v", batch.ColumnName(int(i)), err)
+		}
+		wantCode(t, checkAll(1<<20, all[0], own[len(own)-1]), codes.InvalidArgument, "fewer columns")
+		if err := checkAll(1<<20, own[0], rows); err != nil && !strings.Contains(err.Error(), "fewer columns") {
+			t.Errorf("%s: more columns than needed: %v", batch.ColumnName(int(i)), err)
+		}
+		one.Release()
 	}
-	wantCode(t, checkMessage(nestedSchema(40), nil, limit), codes.InvalidArgument, "nested too deeply")
+}
+
+func TestDictionariesDoNotGrowForever(t *testing.T) {
+	field := arrow.Field{Name: "d", Type: &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}}
+	schema := arrow.NewSchema([]arrow.Field{field}, nil)
+	b := array.NewDictionaryBuilder(memory.DefaultAllocator, field.Type.(*arrow.DictionaryType)).(*array.BinaryDictionaryBuilder)
+	defer b.Release()
+	var to sent
+	w := flight.NewRecordWriter(&to, ipc.WithSchema(schema), ipc.WithDictionaryDeltas(true))
+	in := incoming{limit: 1 << 20}
+	for i := range 100 {
+		if err := b.AppendString(strings.Repeat("x", 50_000) + fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+		column := b.NewDictionaryArray() // with all values so far
+		batch := array.NewRecordBatch(schema, []arrow.Array{column}, 1)
+		if err := w.Write(batch); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range to.messages {
+			if err := in.check(m.GetDataHeader(), m.GetDataBody()); err != nil {
+				wantCode(t, err, codes.InvalidArgument, "")
+				return
+			}
+		}
+		to.messages = nil
+		batch.Release()
+		column.Release()
+	}
+	t.Error("5 MB of dictionaries were taken where a message may have 1 MiB")
 }
 
 // nestedSchema returns the metadata of a schema with a type nested to a depth.
@@ -173,10 +237,8 @@ func FuzzIncomingMessages(f *testing.F) {
 			{DataHeader: dictionaryHeader, DataBody: dictionaryBody},
 			{DataHeader: header, DataBody: body},
 		}}
-		for _, m := range in.messages {
-			if checkMessage(m.GetDataHeader(), m.GetDataBody(), 1<<20) != nil {
-				return
-			}
+		if checkAll(1<<20, in.messages...) != nil {
+			return
 		}
 		reader, err := flight.NewRecordReader(in)
 		if err != nil {
@@ -184,7 +246,11 @@ func FuzzIncomingMessages(f *testing.F) {
 		}
 		defer reader.Release()
 		err = eachBatch(reader, func(_ int, batch arrow.RecordBatch) error {
-			textRows(batch.NewSlice(0, min(batch.NumRows(), 100)))
+			for i := range int(min(batch.NumRows(), 100)) {
+				if _, err := engine.ParamsFrom(batch, i); err != nil {
+					return err
+				}
+			}
 			return nil
 		})
 		if err != nil && strings.TrimSpace(err.Error()) == "" {

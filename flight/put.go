@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"google.golang.org/grpc/codes"
@@ -20,7 +19,7 @@ import (
 // message, which has been looked at, is received once more.
 type checkedPut struct {
 	flight.FlightService_DoPutServer
-	limit int
+	check incoming
 	first *flight.FlightData
 }
 
@@ -35,12 +34,12 @@ func (p *checkedPut) Recv() (*flight.FlightData, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data, checkMessage(data.GetDataHeader(), data.GetDataBody(), p.limit)
+	return data, p.check.check(data.GetDataHeader(), data.GetDataBody())
 }
 
 // DoPut takes in batches: of a command, or for the table that a plain path names.
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
-	in := &checkedPut{FlightService_DoPutServer: stream, limit: s.server.opts.MaxMessage}
+	in := &checkedPut{FlightService_DoPutServer: stream, check: incoming{limit: int64(s.server.opts.MaxMessage)}}
 	first, err := in.Recv()
 	if errors.Is(err, io.EOF) {
 		return status.Error(codes.InvalidArgument, "the stream is empty: its first message has a descriptor")
@@ -73,7 +72,7 @@ func eachBatch(reader flight.MessageReader, f func(n int, batch arrow.RecordBatc
 			return nil
 		}
 		batch := reader.RecordBatch()
-		if err := array.ValidateRecordFull(batch); err != nil {
+		if err := validate(batch); err != nil {
 			return inBatch(malformed(err), n)
 		}
 		if err := f(n, batch); err != nil {
