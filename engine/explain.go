@@ -81,7 +81,10 @@ func notes(p *exec.NodeProfile, n plan.Node) []string {
 	if p == nil {
 		return nil
 	}
-	out := []string{fmt.Sprintf("Rows: %d, time: %s", p.Rows.Load(), millis(p.Nanos.Load()))}
+	var out []string
+	if p.Nanos.Load() > 0 { // a scan that an aggregate runs piece by piece has no stream of its own
+		out = append(out, fmt.Sprintf("Rows: %d, time: %s", p.Rows.Load(), millis(p.Nanos.Load())))
+	}
 	scan, ok := n.(*plan.Scan)
 	if !ok || scan.Table != plan.Samples {
 		return out
