@@ -190,9 +190,9 @@ func FromArray(a arrow.Array, t plan.Type) (Vector, error) {
 	case *array.Int64:
 		v.Ints = a.Int64Values()
 	case *array.Timestamp:
-		v.Ints = arrow.GetValues[int64](retype(a, arrow.PrimitiveTypes.Int64), 1)
+		v.Ints = arrow.Int64Traits.CastFromBytes(arrow.TimestampTraits.CastToBytes(a.TimestampValues()))
 	case *array.Time64:
-		v.Ints = arrow.GetValues[int64](retype(a, arrow.PrimitiveTypes.Int64), 1)
+		v.Ints = arrow.Int64Traits.CastFromBytes(arrow.Time64Traits.CastToBytes(a.Time64Values()))
 	case *array.Date32:
 		v.Ints = make([]int64, a.Len())
 		for i, d := range a.Date32Values() {
@@ -212,12 +212,6 @@ func FromArray(a arrow.Array, t plan.Type) (Vector, error) {
 		return Vector{}, fmt.Errorf("eval: column of Arrow type %s where SQL has %s", a.DataType(), t)
 	}
 	return v, nil
-}
-
-// retype returns the array's data under another type of the same width.
-func retype(a arrow.Array, t arrow.DataType) arrow.ArrayData {
-	d := a.Data()
-	return array.NewData(t, d.Len(), d.Buffers(), nil, d.NullN(), d.Offset())
 }
 
 // validity returns an array's validity as a bitmap that begins at its first row,

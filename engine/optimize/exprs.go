@@ -4,62 +4,6 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// mapExprs returns the node with what f makes of each expression that it evaluates
-// over its input.
-func mapExprs(n plan.Node, f func(plan.Expr) plan.Expr) plan.Node {
-	one := func(e plan.Expr) plan.Expr {
-		if e == nil {
-			return nil
-		}
-		return f(e)
-	}
-	list := func(in []plan.Expr) []plan.Expr {
-		out := make([]plan.Expr, len(in))
-		for i, e := range in {
-			out[i] = one(e)
-		}
-		return out
-	}
-	switch n := n.(type) {
-	case *plan.Values:
-		c := plan.Values{Cols: n.Cols, Rows: make([][]plan.Expr, len(n.Rows))}
-		for i, row := range n.Rows {
-			c.Rows[i] = list(row)
-		}
-		return &c
-	case *plan.Generate:
-		return &plan.Generate{From: one(n.From), To: one(n.To), Step: one(n.Step), Col: n.Col}
-	case *plan.Filter:
-		return &plan.Filter{Input: n.Input, Where: one(n.Where)}
-	case *plan.Project:
-		return &plan.Project{Input: n.Input, Exprs: list(n.Exprs), Cols: n.Cols}
-	case *plan.AggregateNode:
-		c := *n
-		c.Keys, c.Aggs = list(n.Keys), make([]*plan.Aggregation, len(n.Aggs))
-		for i, a := range n.Aggs {
-			c.Aggs[i] = plan.Expr(one(a)).(*plan.Aggregation)
-		}
-		return &c
-	case *plan.Sort:
-		c := plan.Sort{Input: n.Input, Keys: append([]plan.SortKey(nil), n.Keys...)}
-		for i := range c.Keys {
-			c.Keys[i].Expr = one(c.Keys[i].Expr)
-		}
-		return &c
-	case *plan.Limit:
-		return &plan.Limit{Input: n.Input, Count: one(n.Count), Offset: one(n.Offset)}
-	case *plan.Join:
-		c := *n
-		c.LeftKeys, c.RightKeys, c.Where = list(n.LeftKeys), list(n.RightKeys), one(n.Where)
-		return &c
-	case *plan.UpdateSeries:
-		c := *n
-		c.Where, c.Exprs = one(n.Where), list(n.Exprs)
-		return &c
-	}
-	return n
-}
-
 // columnsUsed returns the columns that expressions refer to, by index.
 func columnsUsed(exprs ...plan.Expr) map[int]bool {
 	used := map[int]bool{}

@@ -9,7 +9,7 @@ import (
 // OR what does not matter. What fails, such as 1/0, is left for the row that needs
 // it. A filter that keeps nothing becomes an empty list of rows.
 func fold(c *Context, n plan.Node) (plan.Node, error) {
-	n = mapExprs(n, func(e plan.Expr) plan.Expr { return plan.MapExpr(e, c.foldOne) })
+	n = plan.MapExprs(n, func(e plan.Expr) plan.Expr { return plan.MapExpr(e, c.foldOne) })
 	f, ok := n.(*plan.Filter)
 	if !ok {
 		return n, nil

@@ -22,7 +22,7 @@ func mergeProjects(_ *Context, n plan.Node) (plan.Node, error) {
 		if !ok || volatile(below.Exprs...) {
 			return n, nil
 		}
-		c := mapExprs(n, func(e plan.Expr) plan.Expr { return substitute(e, below.Exprs) }).(*plan.AggregateNode)
+		c := plan.MapExprs(n, func(e plan.Expr) plan.Expr { return substitute(e, below.Exprs) }).(*plan.AggregateNode)
 		c.Input = below.Input
 		return c, nil
 	}

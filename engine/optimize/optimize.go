@@ -57,7 +57,7 @@ func everywhere(rewrite func(c *Context, n plan.Node) (plan.Node, error)) func(*
 // subqueries optimizes the plans of scalar subqueries.
 func subqueries(c *Context, n plan.Node) (plan.Node, error) {
 	var failed error
-	out := mapExprs(n, func(e plan.Expr) plan.Expr {
+	out := plan.MapExprs(n, func(e plan.Expr) plan.Expr {
 		return plan.MapExpr(e, func(e plan.Expr) plan.Expr {
 			s, ok := e.(*plan.Subquery)
 			if !ok || failed != nil {

@@ -59,7 +59,7 @@ func pruneTo(n plan.Node, needed columnSet) (out plan.Node, places []int) {
 	case *plan.Sort:
 		in, to := pruneTo(n.Input, needed.with(sortExprs(n)...))
 		c := plan.WithInputs(n, []plan.Node{in})
-		return mapExprs(c, func(e plan.Expr) plan.Expr { return move(e, to) }), to
+		return plan.MapExprs(c, func(e plan.Expr) plan.Expr { return move(e, to) }), to
 	case *plan.Limit:
 		in, to := pruneTo(n.Input, needed)
 		return plan.WithInputs(n, []plan.Node{in}), to
@@ -122,7 +122,7 @@ func pruneAggregate(n *plan.AggregateNode, needed columnSet) (plan.Node, []int) 
 	}
 	in, to := pruneTo(n.Input, make(columnSet, len(n.Input.Fields())).with(plan.Exprs(&c)...))
 	c.Input = in
-	return mapExprs(&c, func(e plan.Expr) plan.Expr { return move(e, to) }), wanted.places()
+	return plan.MapExprs(&c, func(e plan.Expr) plan.Expr { return move(e, to) }), wanted.places()
 }
 
 func pruneJoin(n *plan.Join, needed columnSet) (plan.Node, []int) {
