@@ -104,7 +104,7 @@ func TestMemoryIsLimited(t *testing.T) {
 func TestBatchesAreReleased(t *testing.T) {
 	src, table := newPlant(t)
 	for _, statement := range []string{
-		slow, fast, "SELECT series, value, quality, text FROM samples", "SELECT value * 2 FROM samples WHERE value > 3 LIMIT 1000",
+		slow, fast, "SELECT * FROM samples", "SELECT series, value, quality, text FROM samples", "SELECT value * 2 FROM samples WHERE value > 3 LIMIT 1000",
 		"SELECT value FROM samples ORDER BY value LIMIT 3", "SELECT value FROM samples UNION SELECT high FROM series",
 		"SELECT a.value FROM samples a FULL JOIN (SELECT value FROM samples LIMIT 10) b ON a.value = b.value",
 		"SELECT x.value FROM samples x JOIN series s USING (series) WHERE extract(hour FROM local_time) = 6",
