@@ -165,7 +165,7 @@ func rawFile(t *testing.T, name string, comma rune) (map[string]int, [][]string)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer packed.Close()
+	defer func() { _ = packed.Close() }()
 	plain, err := gzip.NewReader(packed)
 	if err != nil {
 		t.Fatal(err)
