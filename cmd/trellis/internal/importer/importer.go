@@ -48,6 +48,7 @@ func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	}
 	err := r.run()
 	r.report.sum(r.order)
+	r.report.sortRefusals(o.Files)
 	r.report.Bytes = r.progress.Load()
 	r.report.Micros = max(1, o.Clock()-began)
 	return r.report, err

@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -88,6 +89,18 @@ func (r *Report) sum(targets []*target) {
 		r.Series = append(r.Series, s)
 	}
 	sort.Slice(r.Series, func(i, j int) bool { return r.Series[i].Name < r.Series[j].Name })
+}
+
+// sortRefusals puts the refusals in the order of the files and of their lines: a chunk
+// is read column by column.
+func (r *Report) sortRefusals(files []string) {
+	sort.SliceStable(r.Refusals, func(i, j int) bool {
+		a, b := r.Refusals[i], r.Refusals[j]
+		if a.File != b.File {
+			return slices.Index(files, a.File) < slices.Index(files, b.File)
+		}
+		return a.Line < b.Line
+	})
 }
 
 // Refused returns how many rows and values were refused.
