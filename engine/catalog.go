@@ -163,17 +163,20 @@ func limit(x *float64) any {
 // ingestCatalog is the catalog as ingest sees it.
 type ingestCatalog struct{ engine *Engine }
 
-// Lookup returns a series by name.
-func (c ingestCatalog) Lookup(ctx context.Context, name string) (meta.Series, bool, error) {
+// Lookup returns the series of these names, in their order; the zero Series for one
+// that does not exist.
+func (c ingestCatalog) Lookup(ctx context.Context, names []string) ([]meta.Series, error) {
 	v, err := c.engine.view(ctx)
 	if err != nil {
-		return meta.Series{}, false, err
+		return nil, err
 	}
-	i, ok := v.byName[name]
-	if !ok {
-		return meta.Series{}, false, nil
+	out := make([]meta.Series, len(names))
+	for k, name := range names {
+		if i, ok := v.byName[name]; ok {
+			out[k] = v.series[i]
+		}
 	}
-	return v.series[i], true, nil
+	return out, nil
 }
 
 // CreateSeries adds series.

@@ -15,6 +15,7 @@ type Ingest struct {
 	engine  *Engine
 	session *Session
 	reader  *ingest.Reader
+	counts  ingest.Counts // of what is durable
 }
 
 // NewIngest begins a stream of batches. Time stamps without a zone are read on the
@@ -34,11 +35,15 @@ func (in *Ingest) Write(ctx context.Context, batch arrow.RecordBatch) (err error
 	if err != nil {
 		return err
 	}
-	return in.engine.opts.Store.Append(ctx, samples)
+	if err := in.engine.opts.Store.Append(ctx, samples); err != nil {
+		return err
+	}
+	in.counts = in.reader.Counts()
+	return nil
 }
 
 // Counts returns what the stream has taken in so far.
-func (in *Ingest) Counts() ingest.Counts { return in.reader.Counts() }
+func (in *Ingest) Counts() ingest.Counts { return in.counts }
 
 // Template returns a series with the given attributes, named and written as in
 // INSERT INTO series; the others have their defaults. It serves as

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,9 +16,10 @@ import (
 
 // Catalog is what ingest asks of the catalog.
 type Catalog interface {
-	// Lookup returns a series by name.
-	Lookup(ctx context.Context, name string) (meta.Series, bool, error)
-	// CreateSeries adds series and returns them with their ids.
+	// Lookup returns the series of these names, in their order; one that does not
+	// exist is returned as the zero Series.
+	Lookup(ctx context.Context, names []string) ([]meta.Series, error)
+	// CreateSeries adds series, all or none, and returns them with their ids.
 	CreateSeries(ctx context.Context, series []meta.Series) ([]meta.Series, error)
 }
 
@@ -49,14 +51,22 @@ type Reader struct {
 	opts    Options
 	series  map[string]*target
 	counts  Counts
+	batches int64 // that were begun
 }
 
 // target is a series that samples go to.
 type target struct {
 	meta   meta.Series
-	clock  *zone.Resolver // for stamps without a zone; made when first needed
 	states map[string]int64
-	rows   []int32 // rows of the batch at hand, in order
+	clock  *zone.Resolver // for stamps without a zone; made when first needed
+	missed bool           // it is made of the template, and not in the catalog yet
+	fresh  bool           // no batch with it has been taken
+
+	// Of the batch at hand:
+	batch int64          // the number of the batch, where it holds the series
+	place int32          // among the series of the batch
+	rows  []int32        // its rows, in order
+	next  *zone.Resolver // what clock becomes when the batch is taken
 }
 
 // NewReader returns a reader for one stream of batches.
@@ -69,23 +79,40 @@ func (r *Reader) Counts() Counts { return r.counts }
 
 // Read returns the samples of a batch, series by series. They may share memory with
 // the batch: whoever keeps them longer than it copies them. Errors of the user are
-// plan.Errors.
+// plan.Errors; after one the reader is as if it had not seen the batch (I1).
 func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.Samples, error) {
-	cols, err := r.columns(batch)
+	c, err := r.columns(batch)
 	if err != nil {
 		return nil, err
 	}
-	var out []columnar.Samples
-	if cols.series != nil {
-		out, err = r.long(ctx, cols)
+	var parts []part
+	if c.series != nil {
+		parts, err = r.long(ctx, c)
 	} else {
-		out, err = r.wide(ctx, cols)
+		parts, err = r.wide(ctx, c)
 	}
 	if err != nil {
+		return nil, inBatch(err)
+	}
+	out := make([]columnar.Samples, len(parts))
+	var first error
+	for i := range parts {
+		var err error
+		if out[i], err = c.samples(parts[i].target, parts[i].target.rows, parts[i].from); err != nil {
+			first = earlier(first, err)
+		}
+	}
+	if first != nil {
+		return nil, inBatch(first)
+	}
+	if err := r.create(ctx, parts, out); err != nil {
 		return nil, err
 	}
 	r.counts.Rows += batch.NumRows()
 	for i := range out {
+		if next := parts[i].target.next; next != nil {
+			parts[i].target.clock = next
+		}
 		r.counts.Samples += int64(out[i].Len())
 		if out[i].Void != nil {
 			r.counts.Empty += int64(out[i].Void.Count())
@@ -94,50 +121,125 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 	return out, nil
 }
 
-// find returns the target for a series' name, creating the series where allowed.
-func (r *Reader) find(ctx context.Context, name string) (*target, error) {
-	if t, ok := r.series[name]; ok {
-		return t, nil
-	}
-	s, ok, err := r.catalog.Lookup(ctx, name)
+// part is what a batch holds for one series.
+type part struct {
+	target *target
+	from   source
+}
+
+// find returns the targets of names, in their order. Those that are not in the
+// catalog are made of the template, or refused with the row in which they stand.
+func (r *Reader) find(ctx context.Context, names []string, rows []int) ([]*target, error) {
+	found, err := r.catalog.Lookup(ctx, names)
 	if err != nil {
 		return nil, err
 	}
-	if !ok {
-		if r.opts.Template == nil {
-			return nil, plan.Errorf(0, plan.CodeUnknownSeries, "series %q does not exist", name).
-				WithHint("create it with INSERT INTO series (series, type, sample_t, ...), or send a template that unknown series are made from")
+	out := make([]*target, len(names))
+	for i, s := range found {
+		missed := s.Name == ""
+		if missed && r.opts.Template == nil {
+			return nil, rowError(rows[i], plan.CodeUnknownSeries, "series %q does not exist", shorten(names[i])).
+				withHint("create it with INSERT INTO series (series, type, sample_t, ...), or send a template that unknown series are made from")
 		}
-		if s, err = r.create(ctx, name); err != nil {
-			return nil, err
+		if missed {
+			s = *r.opts.Template
+			s.ID, s.Name = 0, names[i]
+			s = s.WithDefaults()
 		}
+		t := &target{meta: s, missed: missed, fresh: true}
+		if len(s.States) > 0 {
+			t.states = make(map[string]int64, len(s.States))
+			for i, state := range s.States {
+				t.states[state] = int64(i)
+			}
+		}
+		out[i] = t
 	}
-	t := &target{meta: s}
-	if len(s.States) > 0 {
-		t.states = make(map[string]int64, len(s.States))
-		for i, state := range s.States {
-			t.states[state] = int64(i)
-		}
-	}
-	r.series[name] = t
-	return t, nil
+	return out, nil
 }
 
-// create makes a series from the template.
-func (r *Reader) create(ctx context.Context, name string) (meta.Series, error) {
-	s := *r.opts.Template
-	s.ID, s.Name = 0, name
-	made, err := r.catalog.CreateSeries(ctx, []meta.Series{s})
-	if err != nil {
-		return meta.Series{}, fmt.Errorf("series %q: %w", name, err)
+// create makes the series that are missing, and remembers all that are new.
+func (r *Reader) create(ctx context.Context, parts []part, samples []columnar.Samples) error {
+	var missing []meta.Series
+	for _, p := range parts {
+		if p.target.missed {
+			missing = append(missing, p.target.meta)
+		}
 	}
-	r.counts.Created++
-	return made[0], nil
+	if len(missing) > 0 {
+		made, err := r.catalog.CreateSeries(ctx, missing)
+		if err != nil {
+			return fmt.Errorf("series made from the template: %w", err)
+		}
+		byName := make(map[string]meta.Series, len(made))
+		for _, s := range made {
+			byName[s.Name] = s
+		}
+		for i, p := range parts {
+			if p.target.missed {
+				p.target.meta, p.target.missed = byName[p.target.meta.Name], false
+				samples[i].Series = p.target.meta.Series
+			}
+		}
+		r.counts.Created += int64(len(made))
+	}
+	for _, p := range parts {
+		if p.target.fresh {
+			p.target.fresh = false
+			r.series[p.target.meta.Name] = p.target
+		}
+	}
+	return nil
 }
 
-// rowError is a mistake in a row of a batch, counted from 1.
-func rowError(row int, code, format string, args ...any) *plan.Error {
-	return plan.Errorf(0, code, "row %d: %s", row+1, fmt.Sprintf(format, args...))
+// rowMistake is a user's mistake in a row of a batch.
+type rowMistake struct {
+	row int // from 0; -1: none in particular
+	err *plan.Error
+}
+
+// Error returns the message with the row, counted from 1.
+func (m *rowMistake) Error() string { return m.inBatch().Error() }
+
+func (m *rowMistake) withHint(format string, args ...any) *rowMistake {
+	return &rowMistake{m.row, m.err.WithHint(format, args...)}
+}
+
+// inBatch is the mistake as the user is told.
+func (m *rowMistake) inBatch() *plan.Error {
+	if m.row < 0 {
+		return m.err
+	}
+	with := *m.err
+	with.Msg = fmt.Sprintf("row %d: %s", m.row+1, with.Msg)
+	return &with
+}
+
+// rowError is a mistake in a row of a batch, counted from 0.
+func rowError(row int, code, format string, args ...any) *rowMistake {
+	return &rowMistake{row, plan.Errorf(0, code, format, args...)}
+}
+
+// earlier returns the error that stands in the earlier row; one that is no mistake
+// in a row comes first.
+func earlier(a, b error) error {
+	if a == nil {
+		return b
+	}
+	var ma, mb *rowMistake
+	if errors.As(a, &ma) && errors.As(b, &mb) && mb.row < ma.row || b != nil && errors.As(a, &ma) && !errors.As(b, &mb) {
+		return b
+	}
+	return a
+}
+
+// inBatch turns a mistake in a row into the plan.Error that the user is told.
+func inBatch(err error) error {
+	var m *rowMistake
+	if errors.As(err, &m) {
+		return m.inBatch()
+	}
+	return err
 }
 
 // shorten cuts what a message quotes.

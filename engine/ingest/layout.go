@@ -7,7 +7,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
-	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
@@ -23,6 +22,10 @@ type columns struct {
 	quality           *texts
 	wide              []wideColumn
 	hasValue, hasText bool
+
+	// Slices for the samples.
+	times, ordinals arena[int64]
+	values          arena[float64]
 }
 
 // wideColumn is a column of a wide batch: the values of one series.
@@ -35,16 +38,17 @@ type wideColumn struct {
 // columns finds the columns of a batch.
 func (r *Reader) columns(batch arrow.RecordBatch) (*columns, error) {
 	c := &columns{rows: int(batch.NumRows())}
-	at := map[string]arrow.Array{}
+	c.times.next, c.ordinals.next, c.values.next = c.rows, c.rows, c.rows
+	at := map[string]int{}
+	named := make([]string, batch.NumCols())
 	for i, f := range batch.Schema().Fields() {
-		name := f.Name
-		if as, ok := r.opts.Renamed[name]; ok {
-			name = as
+		if named[i] = f.Name; r.opts.Renamed[f.Name] != "" {
+			named[i] = r.opts.Renamed[f.Name]
 		}
-		if _, twice := at[name]; twice {
-			return nil, plan.Errorf(0, plan.CodeDuplicateAlias, "the batch has two columns named %q", shorten(name))
+		if _, twice := at[named[i]]; twice {
+			return nil, plan.Errorf(0, plan.CodeDuplicateAlias, "the batch has two columns named %q", shorten(named[i]))
 		}
-		at[name] = batch.Column(i)
+		at[named[i]] = i
 	}
 	stamp, ok := at["time"]
 	if !ok {
@@ -52,13 +56,13 @@ func (r *Reader) columns(batch arrow.RecordBatch) (*columns, error) {
 			WithHint("a batch has the columns series, time, value (long), or time and a column per series (wide)")
 	}
 	var err error
-	if c.time, err = readTimes(stamp, r.opts.Zone); err != nil {
+	if c.time, err = readTimes(batch.Column(stamp), r.opts.Zone); err != nil {
 		return nil, err
 	}
 	if _, long := at["series"]; !long {
-		return c, c.wideColumns(r, batch)
+		return c, inBatch(c.wideColumns(named, batch))
 	}
-	return c, c.longColumns(at, batch)
+	return c, inBatch(c.longColumns(named, batch))
 }
 
 func names(batch arrow.RecordBatch) string {
@@ -73,8 +77,9 @@ func names(batch arrow.RecordBatch) string {
 	return strings.Join(out, ", ")
 }
 
-func (c *columns) longColumns(at map[string]arrow.Array, batch arrow.RecordBatch) (err error) {
-	for name, a := range at {
+func (c *columns) longColumns(named []string, batch arrow.RecordBatch) (err error) {
+	for i, name := range named {
+		a := batch.Column(i)
 		switch name {
 		case "time":
 		case "series":
@@ -110,12 +115,8 @@ func (c *columns) longColumns(at map[string]arrow.Array, batch arrow.RecordBatch
 	return nil
 }
 
-func (c *columns) wideColumns(r *Reader, batch arrow.RecordBatch) (err error) {
-	for i, f := range batch.Schema().Fields() {
-		name := f.Name
-		if as, ok := r.opts.Renamed[name]; ok {
-			name = as
-		}
+func (c *columns) wideColumns(named []string, batch arrow.RecordBatch) (err error) {
+	for i, name := range named {
 		if name == "time" {
 			continue
 		}
@@ -136,68 +137,154 @@ func (c *columns) wideColumns(r *Reader, batch arrow.RecordBatch) (err error) {
 	return nil
 }
 
-// long reads a batch with a sample per row.
-func (r *Reader) long(ctx context.Context, c *columns) ([]columnar.Samples, error) {
-	var order []*target
-	var last *target
-	lastName := ""
-	for row := range c.rows {
-		if c.series.null(row) {
-			return nil, rowError(row, plan.CodeNotNull, "series is NULL")
-		}
-		if name := c.series.at(row); last == nil || name != lastName {
-			t, err := r.find(ctx, name)
-			if err != nil {
-				return nil, inRow(err, row)
-			}
-			last, lastName = t, t.meta.Name
-			if len(t.rows) == 0 {
-				order = append(order, t)
-			}
-		}
-		last.rows = append(last.rows, int32(row))
+// long sorts the rows of a batch with a sample per row by series, in the order in
+// which the series appear.
+func (r *Reader) long(ctx context.Context, c *columns) ([]part, error) {
+	of, order, err := r.targetsOf(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	out := make([]columnar.Samples, 0, len(order))
-	defer func() {
-		for _, t := range order {
-			t.rows = t.rows[:0]
-		}
-	}()
-	for _, t := range order {
-		s, err := c.samples(t, t.rows, source{c.value, c.ints, c.valueText, c.text})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
+	counts := make([]int32, len(order))
+	for _, k := range of {
+		counts[k]++
 	}
-	return out, nil
+	rows := make([]int32, c.rows)
+	parts := make([]part, len(order))
+	begin := int32(0)
+	for k, t := range order {
+		t.rows, t.next = rows[begin:begin:begin+counts[k]], nil
+		parts[k] = part{t, source{c.value, c.ints, c.valueText, c.text}}
+		begin += counts[k]
+	}
+	for row, k := range of {
+		order[k].rows = append(order[k].rows, int32(row))
+	}
+	return parts, nil
 }
 
-// wide reads a batch with a column per series.
-func (r *Reader) wide(ctx context.Context, c *columns) ([]columnar.Samples, error) {
-	out := make([]columnar.Samples, 0, len(c.wide))
-	rows := make([]int32, 0, c.rows)
-	for _, w := range c.wide {
-		t, err := r.find(ctx, w.name)
-		if err != nil {
-			return nil, err
+// targetsOf returns the series of the batch in the order in which they appear, and
+// for each row which of them it belongs to.
+func (r *Reader) targetsOf(ctx context.Context, c *columns) (of []int32, order []*target, err error) {
+	of = make([]int32, c.rows)
+	g := gathering{reader: r, unknown: map[string]int32{}}
+	r.batches++
+	var byCode []int32 // of a dictionary's codes: place + 1
+	if c.series.index != nil {
+		byCode = make([]int32, c.series.size)
+	}
+	last, lastPlace := "", int32(-1)
+	for row := range c.rows {
+		if c.series.null(row) {
+			return nil, nil, rowError(row, plan.CodeNotNull, "series is NULL")
 		}
-		rows = rows[:0]
-		for row := range c.rows {
-			if w.numbers != nil && !w.numbers.null(row) || w.texts != nil && !w.texts.null(row) {
-				rows = append(rows, int32(row))
+		code := -1
+		if byCode != nil {
+			if code = c.series.index(row); byCode[code] > 0 {
+				of[row] = byCode[code] - 1
+				continue
 			}
 		}
-		if len(rows) == 0 {
-			continue
+		if name := c.series.at(row); lastPlace < 0 || name != last {
+			last, lastPlace = name, g.place(name, row)
 		}
-		s, err := c.samples(t, rows, source{value: w.numbers, valueText: w.texts})
-		if err != nil {
-			return nil, err
+		of[row] = lastPlace
+		if code >= 0 {
+			byCode[code] = lastPlace + 1
 		}
-		out = append(out, s)
 	}
-	return out, nil
+	return of, g.order, g.find(ctx)
+}
+
+// gathering collects the series of a batch.
+type gathering struct {
+	reader  *Reader
+	order   []*target
+	unknown map[string]int32 // places of those that the reader has not met
+	names   []string         // of the unknown ones
+	rows    []int            // in which they stand first
+}
+
+// place returns the place of a series among those of the batch.
+func (g *gathering) place(name string, row int) int32 {
+	if t := g.reader.series[name]; t != nil {
+		if t.batch != g.reader.batches {
+			t.batch, t.place = g.reader.batches, int32(len(g.order))
+			g.order = append(g.order, t)
+		}
+		return t.place
+	}
+	place, seen := g.unknown[name]
+	if !seen {
+		place = int32(len(g.order))
+		name = strings.Clone(name) // the batch may go
+		g.unknown[name] = place
+		g.order, g.names, g.rows = append(g.order, nil), append(g.names, name), append(g.rows, row)
+	}
+	return place
+}
+
+// find finds the series that are unknown.
+func (g *gathering) find(ctx context.Context) error {
+	if len(g.names) == 0 {
+		return nil
+	}
+	found, err := g.reader.find(ctx, g.names, g.rows)
+	if err != nil {
+		return err
+	}
+	for i, name := range g.names {
+		g.order[g.unknown[name]] = found[i]
+	}
+	return nil
+}
+
+// wide takes a batch with a column per series apart: a NULL is no sample.
+func (r *Reader) wide(ctx context.Context, c *columns) ([]part, error) {
+	g := gathering{reader: r, unknown: map[string]int32{}}
+	r.batches++
+	var rows [][]int32
+	all := make([]int32, c.rows)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	for _, w := range c.wide {
+		present := all
+		if w.nulls() {
+			present = make([]int32, 0, c.rows)
+			for row := range c.rows {
+				if !w.null(row) {
+					present = append(present, int32(row))
+				}
+			}
+		}
+		rows = append(rows, present)
+		g.place(w.name, -1)
+	}
+	if err := g.find(ctx); err != nil {
+		return nil, err
+	}
+	var parts []part
+	for i, t := range g.order { // a place for each column: their names differ
+		if t.rows, t.next = rows[i], nil; len(t.rows) > 0 {
+			parts = append(parts, part{t, source{value: c.wide[i].numbers, valueText: c.wide[i].texts}})
+		}
+	}
+	return parts, nil
+}
+
+// nulls reports whether there may be a NULL in the column.
+func (w *wideColumn) nulls() bool {
+	if w.numbers != nil {
+		return w.numbers.a.NullN() > 0
+	}
+	return w.texts.index != nil || w.texts.a.NullN() > 0
+}
+
+func (w *wideColumn) null(row int) bool {
+	if w.numbers != nil {
+		return w.numbers.null(row)
+	}
+	return w.texts.null(row)
 }
 
 func isText(t arrow.DataType) bool {
@@ -216,12 +303,13 @@ func isText(t arrow.DataType) bool {
 type texts struct {
 	a     arrow.Array
 	value func(i int) string
-	index func(i int) int // place in the values, nil: i itself
+	index func(i int) int // place in the values, -1 for NULL; nil: the row itself
+	size  int             // number of values, where there is an index
 }
 
 func (t *texts) null(row int) bool {
 	if t.index == nil {
-		return t.a.IsNull(row)
+		return isNull(t.a, row)
 	}
 	i := t.index(row)
 	return i < 0
@@ -233,6 +321,9 @@ func (t *texts) at(row int) string {
 	}
 	return t.value(row)
 }
+
+// isNull reports whether a row is NULL; in an array of type null all are.
+func isNull(a arrow.Array, row int) bool { return a.DataType().ID() == arrow.NULL || a.IsNull(row) }
 
 func readTexts(name string, a arrow.Array) (*texts, error) {
 	switch a := a.(type) {
@@ -249,7 +340,7 @@ func readTexts(name string, a arrow.Array) (*texts, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &texts{a: a, value: values.at, index: func(i int) int {
+		return &texts{a: a, value: values.at, size: a.Dictionary().Len(), index: func(i int) int {
 			if a.IsNull(i) || values.null(a.GetValueIndex(i)) {
 				return -1
 			}
@@ -260,7 +351,7 @@ func readTexts(name string, a arrow.Array) (*texts, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &texts{a: a, value: values.at, index: func(i int) int {
+		return &texts{a: a, value: values.at, size: a.Values().Len(), index: func(i int) int {
 			if p := a.GetPhysicalIndex(i); !values.null(p) {
 				return p
 			}

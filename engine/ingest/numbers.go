@@ -3,6 +3,7 @@ package ingest
 import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trellisdb/trellis/engine/plan"
@@ -18,7 +19,7 @@ type numbers struct {
 	integer func(row int) int64 // nil unless whole
 }
 
-func (n *numbers) null(row int) bool { return n.a.IsNull(row) }
+func (n *numbers) null(row int) bool { return isNull(n.a, row) }
 
 // wholes makes a column of integers.
 func wholes[T int8 | int16 | int32 | int64 | uint8 | uint16 | uint32](a arrow.Array, vals []T) *numbers {
@@ -64,7 +65,9 @@ func readNumbers(name string, a arrow.Array) (*numbers, error) {
 		}
 		return &numbers{a: a, whole: true, integer: integer, float: func(row int) float64 { return float64(integer(row)) }}, nil
 	case *array.Decimal128:
-		scale := a.DataType().(*arrow.Decimal128Type).Scale
+		return decimals(name, a)
+	case *array.Decimal256:
+		scale := a.DataType().(*arrow.Decimal256Type).Scale
 		return &numbers{a: a, float: func(row int) float64 { return a.Value(row).ToFloat64(scale) }}, nil
 	case *array.Null:
 		return &numbers{a: a}, nil
@@ -97,18 +100,42 @@ func indirect(name string, a, inner arrow.Array, index func(int) int) (*numbers,
 	if err != nil {
 		return nil, err
 	}
+	out := &numbers{a: decodeValidity(a, n.a, index), whole: n.whole, float: func(row int) float64 { return n.float(index(row)) }}
+	if n.whole {
+		out.integer = func(row int) int64 { return n.integer(index(row)) }
+	}
+	return out, nil
+}
+
+// decimals reads decimals; those without digits after the point are integers, all of
+// which must fit int64.
+func decimals(name string, a *array.Decimal128) (*numbers, error) {
+	scale := a.DataType().(*arrow.Decimal128Type).Scale
+	out := &numbers{a: a, float: func(row int) float64 { return a.Value(row).ToFloat64(scale) }}
+	if scale != 0 {
+		return out, nil
+	}
+	for row := range a.Len() {
+		if v := a.Value(row); a.IsValid(row) && v != decimal128.FromI64(int64(v.LowBits())) {
+			return nil, rowError(row, plan.CodeOutOfRange, "column %q holds %s, which is beyond the range of bigint", shorten(name), v.ToString(0))
+		}
+	}
+	out.whole, out.integer = true, func(row int) int64 { return int64(a.Value(row).LowBits()) }
+	return out, nil
+}
+
+// decodeValidity returns an array that is NULL where a row of an indirect array is, or
+// the value that it stands for.
+func decodeValidity(a, inner arrow.Array, index func(int) int) arrow.Array {
 	valid := array.NewBooleanBuilder(memory.DefaultAllocator)
 	defer valid.Release()
+	valid.Reserve(a.Len())
 	for row := range a.Len() {
-		if a.IsNull(row) || n.null(index(row)) {
+		if a.IsNull(row) || isNull(inner, index(row)) {
 			valid.AppendNull()
 		} else {
 			valid.Append(true)
 		}
 	}
-	out := &numbers{a: valid.NewBooleanArray(), whole: n.whole, float: func(row int) float64 { return n.float(index(row)) }}
-	if n.whole {
-		out.integer = func(row int) int64 { return n.integer(index(row)) }
-	}
-	return out, nil
+	return valid.NewBooleanArray()
 }

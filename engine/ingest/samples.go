@@ -7,6 +7,23 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
+// arena hands out slices of one allocation for the series of a batch, which may be
+// very many.
+type arena[T any] struct {
+	free []T
+	next int // size of the next allocation
+}
+
+// take returns a slice of n zero values.
+func (a *arena[T]) take(n int) []T {
+	if n > len(a.free) {
+		a.free = make([]T, max(n, a.next))
+	}
+	out := a.free[:n:n]
+	a.free = a.free[n:]
+	return out
+}
+
 // source is where the values of a series are in a batch. In a long batch, which of
 // the columns counts depends on the series' type.
 type source struct {
@@ -17,12 +34,13 @@ type source struct {
 // samples makes the samples of a series from rows of the batch.
 func (c *columns) samples(t *target, rows []int32, from source) (columnar.Samples, error) {
 	s := columnar.Samples{Series: t.meta.Series}
-	var err error
+	var first, err error
 	if s.Times, err = c.instants(t, rows); err != nil {
-		return s, err
+		first = earlier(first, err)
+		s.Times = make([]int64, len(rows)) // for what else may be wrong
 	}
 	if s.Status, err = c.statuses(rows); err != nil {
-		return s, err
+		first = earlier(first, err)
 	}
 	switch t.meta.Type {
 	case columnar.Double, columnar.Float:
@@ -32,7 +50,10 @@ func (c *columns) samples(t *target, rows []int32, from source) (columnar.Sample
 	default:
 		err = c.integers(t, &s, rows, from)
 	}
-	return s, err
+	if err != nil {
+		first = earlier(first, err)
+	}
+	return s, first
 }
 
 // statuses returns the statuses of rows, nil where all are good. A status outweighs
@@ -89,23 +110,31 @@ func mismatch(t *target, what string) error {
 	return plan.Errorf(0, plan.CodeTypeMismatch, "series %q is of type %s, the batch has %s for it", t.meta.Name, t.meta.Type, what)
 }
 
-func (c *columns) floats(t *target, s *columnar.Samples, rows []int32, from source) error {
-	n := from.value
-	if n == nil {
-		n = from.ints
+// pick returns the first of two columns that has a value in a row; nil for none.
+func pick(row int, first, second *numbers) *numbers {
+	switch {
+	case first != nil && !first.null(row):
+		return first
+	case second != nil && !second.null(row):
+		return second
 	}
-	if n == nil {
+	return nil
+}
+
+func (c *columns) floats(t *target, s *columnar.Samples, rows []int32, from source) error {
+	if from.value == nil && from.ints == nil {
 		return mismatch(t, "only text")
 	}
 	single := t.meta.Type == columnar.Float
-	if n.floats != nil && !single && len(rows) == c.rows && n.a.NullN() == 0 && storable(n.floats) {
+	if n := from.value; n != nil && n.floats != nil && !single && len(rows) == c.rows && n.a.NullN() == 0 && storable(n.floats) {
 		s.Floats = n.floats[:len(rows):len(rows)]
 		return nil
 	}
-	s.Floats = make([]float64, len(rows))
+	s.Floats = c.values.take(len(rows))
 	for i, row := range rows {
 		r := int(row)
-		if n.null(r) {
+		n := pick(r, from.value, from.ints)
+		if n == nil {
 			empty(s, i)
 			continue
 		}
@@ -117,8 +146,8 @@ func (c *columns) floats(t *target, s *columnar.Samples, rows []int32, from sour
 		case math.IsNaN(x):
 			empty(s, i)
 		case math.Abs(x) > columnar.MaxMagnitude:
-			return rowError(r, plan.CodeOutOfRange, "series %q: value %g cannot be stored", t.meta.Name, x).
-				WithHint("values are finite and at most 2^500 in size (and in the range of float32 for a float series); mark what is not a measurement as bad")
+			return rowError(r, plan.CodeOutOfRange, "series %q: value %g cannot be stored", t.meta.Name, n.float(r)).
+				withHint("values are finite and at most 2^500 in size (and in the range of float32 for a float series); mark what is not a measurement as bad")
 		default:
 			s.Floats[i] = x
 		}
@@ -135,63 +164,67 @@ func storable(vals []float64) bool {
 	return ok
 }
 
-func (c *columns) strings(t *target, s *columnar.Samples, rows []int32, from source) error {
-	col := from.text
-	if col == nil {
-		col = from.valueText
+// textAt returns the text in a row; false where there is none.
+func (f *source) textAt(row int) (string, bool) {
+	for _, col := range []*texts{f.text, f.valueText} {
+		if col != nil && !col.null(row) {
+			return col.at(row), true
+		}
 	}
-	if col == nil {
+	return "", false
+}
+
+func (c *columns) strings(t *target, s *columnar.Samples, rows []int32, from source) error {
+	if from.text == nil && from.valueText == nil {
 		return mismatch(t, "no text")
 	}
 	s.Texts = make([]string, len(rows))
 	for i, row := range rows {
-		if col.null(int(row)) {
+		x, ok := from.textAt(int(row))
+		switch {
+		case !ok:
 			empty(s, i)
-			continue
+		case len(x) > columnar.MaxTextLen:
+			return rowError(int(row), plan.CodeOutOfRange, "series %q: a text of %d bytes is longer than %d", t.meta.Name, len(x), columnar.MaxTextLen)
 		}
-		if s.Texts[i] = col.at(int(row)); len(s.Texts[i]) > columnar.MaxTextLen {
-			return rowError(int(row), plan.CodeOutOfRange, "series %q: a text of %d bytes is longer than %d", t.meta.Name, len(s.Texts[i]), columnar.MaxTextLen)
-		}
+		s.Texts[i] = x
 	}
 	return nil
 }
 
 // integers reads integer, boolean and enum series. Enum series take the names of
-// states, or their ordinals.
+// states, or their ordinals; boolean series true and false, or 1 and 0.
 func (c *columns) integers(t *target, s *columnar.Samples, rows []int32, from source) error {
-	states := from.text
-	if states == nil {
-		states = from.valueText
-	}
-	n := from.ints
-	if n == nil {
-		n = from.value
-	}
-	if n == nil && (states == nil || t.meta.Type == columnar.Integer) {
+	named := t.meta.Type != columnar.Integer && (from.text != nil || from.valueText != nil)
+	if from.ints == nil && from.value == nil && !named {
 		return mismatch(t, "no number")
 	}
-	s.Ints = make([]int64, len(rows))
+	s.Ints = c.ordinals.take(len(rows))
 	for i, row := range rows {
 		r := int(row)
-		switch {
-		case states != nil && t.meta.Type != columnar.Integer && !states.null(r):
-			x, err := t.state(states.at(r), r)
-			if err != nil {
-				return err
+		if named {
+			if name, ok := from.textAt(r); ok {
+				x, err := t.state(name, r)
+				if err != nil {
+					return err
+				}
+				s.Ints[i] = x
+				continue
 			}
-			s.Ints[i] = x
-		case n != nil && !n.null(r):
-			x, ok, err := t.integer(n, r)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				empty(s, i)
-			}
-			s.Ints[i] = x
-		default:
+		}
+		n := pick(r, from.ints, from.value)
+		if n == nil {
+			empty(s, i)
+			continue
+		}
+		x, ok, err := t.integer(n, r)
+		if err != nil {
+			return err
+		}
+		if !ok {
 			empty(s, i)
 		}
+		s.Ints[i] = x
 	}
 	return nil
 }
@@ -234,5 +267,5 @@ func (t *target) state(name string, row int) (int64, error) {
 		}
 	}
 	return 0, rowError(row, plan.CodeInvalidValue, "series %q has no state %q", t.meta.Name, shorten(name)).
-		WithHint("its states are listed in series.states; add one with UPDATE series SET states = ...")
+		withHint("its states are listed in series.states; add one with UPDATE series SET states = ...")
 }

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"errors"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,10 +17,13 @@ type times struct {
 	raw   []int64
 	unit  int64      // raw units per microsecond if negative, microseconds per unit if positive
 	local *zone.Zone // nil: raw are instants
+
+	shared []int64 // the stamps in microseconds, once they were asked for
+	err    error   // what is wrong with the first of them that is wrong
 }
 
-// readTimes reads a column of time stamps of any unit. Stamps without a zone are
-// read on the clock of local, or refused where that is nil.
+// readTimes reads a column of time stamps of any unit and encoding. Stamps without a
+// zone are read on the clock of local, or refused where that is nil.
 func readTimes(a arrow.Array, local *zone.Zone) (times, error) {
 	switch a := a.(type) {
 	case *array.Timestamp:
@@ -36,16 +38,43 @@ func readTimes(a arrow.Array, local *zone.Zone) (times, error) {
 		}
 		return out, nil
 	case *array.Date32:
-		out := times{a: a, raw: make([]int64, a.Len()), unit: 24 * 3600 * 1_000_000, local: local}
-		for i, d := range a.Date32Values() {
-			out.raw[i] = int64(d)
-		}
-		if local == nil {
-			out.local = zone.UTC
-		}
-		return out, nil
+		return dates(a, a.Date32Values(), 24*3600*1_000_000, local), nil
+	case *array.Date64:
+		return dates(a, a.Date64Values(), 1000, local), nil
+	case *array.Dictionary:
+		return indirectTimes(a, a.Dictionary(), a.GetValueIndex, local)
+	case *array.RunEndEncoded:
+		return indirectTimes(a, a.Values(), a.GetPhysicalIndex, local)
 	}
 	return times{}, plan.Errorf(0, plan.CodeTypeMismatch, "column time is of Arrow type %s where timestamps are wanted", a.DataType())
+}
+
+// dates are the local times at which dates begin; in UTC where no clock is given.
+func dates[T arrow.Date32 | arrow.Date64](a arrow.Array, values []T, unit int64, local *zone.Zone) times {
+	out := times{a: a, raw: make([]int64, len(values)), unit: unit, local: local}
+	for i, d := range values {
+		out.raw[i] = int64(d)
+	}
+	if local == nil {
+		out.local = zone.UTC
+	}
+	return out
+}
+
+// indirectTimes reads a dictionary or run-end encoded column: it is decoded once.
+func indirectTimes(a, inner arrow.Array, index func(int) int, local *zone.Zone) (times, error) {
+	in, err := readTimes(inner, local)
+	if err != nil {
+		return times{}, err
+	}
+	out := times{raw: make([]int64, a.Len()), unit: in.unit, local: in.local}
+	out.a = decodeValidity(a, inner, index)
+	for row := range out.raw {
+		if out.a.IsValid(row) {
+			out.raw[row] = in.raw[index(row)]
+		}
+	}
+	return out, nil
 }
 
 func int64s(a *array.Timestamp) []int64 {
@@ -70,84 +99,130 @@ func microseconds(u arrow.TimeUnit) int64 {
 	}
 }
 
-// instants returns the instants of rows for a series.
+// instants returns the instants of rows for a series. They may be the column itself.
 func (c *columns) instants(t *target, rows []int32) ([]int64, error) {
-	in := &c.time
-	if shared, ok := c.sharedInstants(t, rows); ok {
-		return shared, nil
+	if c.time.local == nil {
+		return c.givenInstants(t, rows)
 	}
 	out := make([]int64, len(rows))
 	for i, row := range rows {
-		if in.a.IsNull(int(row)) {
-			return nil, rowError(int(row), plan.CodeNotNull, "time is NULL")
+		x, err := c.time.micros(int(row))
+		if err == nil {
+			x, err = t.instant(c.time.local, x, int(row))
 		}
-		x, ok := in.micros(int(row))
-		if ok && in.local != nil {
-			var err error
-			if x, err = t.instant(in.local, x, int(row)); err != nil {
-				return nil, err
-			}
+		if err == nil {
+			err = checkInstant(x, int(row))
 		}
-		if !ok || x < columnar.MinTime || x >= columnar.MaxTime {
-			return nil, rowError(int(row), plan.CodeDatetimeRange, "time is outside the years 1 to 9999")
-		}
-		if t.meta.LabelEnd {
-			x -= t.meta.Grid.Period
+		if err != nil {
+			return nil, err
 		}
 		out[i] = x
+	}
+	return t.begins(out), nil
+}
+
+// givenInstants is instants for stamps that are instants already. All of the column
+// are read once, also where many series want them.
+func (c *columns) givenInstants(t *target, rows []int32) ([]int64, error) {
+	in := &c.time
+	if in.shared == nil && in.err == nil {
+		in.shared, in.err = in.all()
+	}
+	if in.err == nil && len(rows) == c.rows && !t.meta.LabelEnd {
+		return in.shared[:len(rows):len(rows)], nil
+	}
+	out := c.times.take(len(rows))
+	for i, row := range rows {
+		if in.err != nil { // of a row that is perhaps not this series'
+			x, err := in.micros(int(row))
+			if err == nil {
+				err = checkInstant(x, int(row))
+			}
+			if err != nil {
+				return nil, err
+			}
+			out[i] = x
+			continue
+		}
+		out[i] = in.shared[row]
+	}
+	return t.begins(out), nil
+}
+
+// begins turns stamps of the ends of intervals into those of their beginnings, where
+// the series has such.
+func (t *target) begins(stamps []int64) []int64 {
+	if t.meta.LabelEnd {
+		for i := range stamps {
+			stamps[i] -= t.meta.Grid.Period
+		}
+	}
+	return stamps
+}
+
+// all returns all stamps in microseconds.
+func (t *times) all() ([]int64, error) {
+	out := t.raw
+	if t.unit != 1 {
+		out = make([]int64, len(t.raw))
+	}
+	for row := range out {
+		x, err := t.micros(row)
+		if err == nil {
+			err = checkInstant(x, row)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[row] = x
 	}
 	return out, nil
 }
 
-// sharedInstants returns the column itself where it needs no change: microseconds
-// with a zone, no NULLs, and all rows of the batch.
-func (c *columns) sharedInstants(t *target, rows []int32) ([]int64, bool) {
-	in := &c.time
-	if in.unit != 1 || in.local != nil || t.meta.LabelEnd || len(rows) != c.rows || in.a.NullN() > 0 {
-		return nil, false
+func checkInstant(x int64, row int) error {
+	if x < columnar.MinTime || x >= columnar.MaxTime {
+		return outOfTime(row)
 	}
-	for _, x := range in.raw {
-		if x < columnar.MinTime || x >= columnar.MaxTime {
-			return nil, false
-		}
-	}
-	return in.raw[:len(rows):len(rows)], true
+	return nil
 }
 
-// micros returns the stamp of a row in microseconds, unless it is out of range.
-// Nanoseconds are rounded down.
-func (t *times) micros(row int) (int64, bool) {
+func outOfTime(row int) error {
+	return rowError(row, plan.CodeDatetimeRange, "time is outside the years 1 to 9999")
+}
+
+// micros returns the stamp of a row in microseconds. Nanoseconds are rounded down.
+func (t *times) micros(row int) (int64, error) {
+	if t.a.IsNull(row) {
+		return 0, rowError(row, plan.CodeNotNull, "time is NULL")
+	}
 	x := t.raw[row]
 	if t.unit < 0 {
 		q := x / -t.unit
 		if x%-t.unit < 0 {
 			q--
 		}
-		return q, true
+		return q, nil
 	}
 	y := x * t.unit
-	return y, y/t.unit == x
+	if y/t.unit != x {
+		return 0, outOfTime(row)
+	}
+	return y, nil
 }
 
-// instant resolves a local time stamp of the series (I3).
+// instant resolves a local time stamp of the series (I3). The series' clock is not
+// moved: that is left for when the batch is taken.
 func (t *target) instant(z *zone.Zone, local int64, row int) (int64, error) {
-	if t.clock == nil {
-		t.clock = z.Resolver()
+	if t.next == nil {
+		if t.next = z.Resolver(); t.clock != nil {
+			*t.next = *t.clock
+		}
 	}
-	x, o := t.clock.Instant(local)
+	x, o := t.next.Instant(local)
 	if o == zone.Skipped {
 		return 0, rowError(row, plan.CodeDatetimeRange, "the clock in %s never showed %s", z.Name(),
 			time.UnixMicro(local).UTC().Format("2006-01-02 15:04:05.999999")).
-			WithHint("it was set forward over that time; is the zone right?")
+			withHint("it was set forward over that time; is the zone right?")
 	}
 	return x, nil
-}
-
-// inRow adds the row to a user's mistake.
-func inRow(err error, row int) error {
-	var e *plan.Error
-	if errors.As(err, &e) {
-		return rowError(row, e.Code, "%s", e.Msg).WithHint("%s", e.Hint)
-	}
-	return err
 }
