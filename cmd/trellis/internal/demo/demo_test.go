@@ -321,12 +321,15 @@ func TestADirectoryThatIsNamedIsKept(t *testing.T) {
 	dir := t.TempDir()
 	for _, again := range []bool{false, true} {
 		var text bytes.Buffer
-		err := Run(t.Context(), Options{Dir: dir, Listen: "127.0.0.1:0", Years: 0.01, Once: true, Out: &text, Clock: time.Now})
+		err := Run(t.Context(), Options{Dir: dir, Listen: "127.0.0.1:0", Years: 0.01, Once: true, Out: &text, Terminal: true, Clock: time.Now})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text.String())
 		}
 		if got := strings.Contains(text.String(), "is stored already"); got != again {
 			t.Errorf("the years are stored already: %v, want %v", got, again)
+		}
+		if bar := strings.Contains(text.String(), "100% "); bar == again {
+			t.Errorf("a bar is shown: %v, want %v", bar, !again)
 		}
 	}
 }

@@ -27,7 +27,7 @@ func (d *demo) newProgress(total int64) *progress {
 			progressbar.OptionSetWidth(40),
 			progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionSetPredictTime(true),
-			progressbar.OptionSetTheme(progressbar.ThemeUnicode),
+			progressbar.OptionSetTheme(progressbar.Theme{Saucer: "█", SaucerPadding: "░", BarStart: " ", BarEnd: " "}),
 		)
 	}
 	return p
