@@ -44,7 +44,7 @@ func functionsByKind() map[int][]string {
 // notFunctions are operators that package plan spells out, with letters.
 var notFunctions = []string{
 	"and", "or", "not", "isnull", "isnotnull", "istrue", "isnottrue", "isfalse", "isnotfalse",
-	"isdistinct", "isnotdistinct", "like", "ilike", "similar", "timezone",
+	"isdistinct", "isnotdistinct", "like", "ilike", "similar",
 }
 
 func kindOf(f *plan.Func) int {
