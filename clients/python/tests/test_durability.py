@@ -3,6 +3,7 @@
 TRELLIS_KILLS is the number of kills (5); TRELLIS_SEED repeats a run.
 """
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -38,6 +39,7 @@ class Writer(threading.Thread):
         self.error = None
 
     def run(self):
+        writer = None
         try:
             with fl.connect(self.uri) as client:
                 writer, reader = client.do_put(SAMPLES, SCHEMA)
@@ -52,6 +54,10 @@ class Writer(threading.Thread):
                     self.acknowledged = base + seen
         except (pa.ArrowException, OSError, AttributeError) as e:  # a stream that has ended reads None
             self.error = e
+        finally:
+            if writer is not None:
+                with contextlib.suppress(pa.ArrowException, OSError):
+                    writer.close()
 
 
 def check(server, writers):
@@ -95,6 +101,7 @@ def test_what_was_acknowledged_survives_kill_9(fresh):
 
 
 def test_sigterm_in_the_middle_loses_nothing(fresh):
+    fresh.flags = ("--shutdown-timeout", "2s")
     fresh.start()
     for name in SERIES:
         create(fresh, name, sample_t="1 second")
@@ -112,6 +119,26 @@ def test_sigterm_in_the_middle_loses_nothing(fresh):
         check(fresh, writers)
         stored = {w.series: w.stored for w in writers}
         assert all(n > 0 for n in stored.values())
+    fresh.stop()
+
+
+def test_a_stop_does_not_wait_for_streams_that_never_end(fresh):
+    """A collector keeps its stream open for days: a stop ends it after the batch at hand, long before its timeout."""
+    fresh.flags = ("--shutdown-timeout", "60s")
+    fresh.start()
+    create(fresh, SERIES[0], sample_t="1 second")
+    with fl.connect(fresh.uri) as client:
+        writer, reader = client.do_put(SAMPLES, SCHEMA)
+        writer.write_batch(pa.record_batch([[SERIES[0]], pa.array([0], US), [1.0]], schema=SCHEMA))
+        assert reader.read() is not None
+        began = time.monotonic()
+        fresh.stop(seconds=90)
+        assert time.monotonic() - began < 20
+        with contextlib.suppress(pa.ArrowException, OSError):
+            writer.close()
+    fresh.start()
+    with fl.connect(fresh.uri) as client:
+        assert rows(ask(client, "SELECT value FROM samples")) == [(1.0,)]
     fresh.stop()
 
 
