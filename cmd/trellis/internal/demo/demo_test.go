@@ -125,22 +125,37 @@ func (g *group) avg() float64 {
 	return sum / float64(g.n)
 }
 
-// formulaBy groups the formula's samples by a label of their local time.
-func formulaBy(t *testing.T, label func(local time.Time) time.Time) []*group {
+// formulaByDay groups the formula's samples by local day.
+func formulaByDay(t *testing.T) []*group {
 	t.Helper()
 	z, err := zone.Load(santiago)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var groups []*group
+	var days []*group
 	for s := Years(0.1).From; s < Years(0.1).To; s++ {
-		l := label(time.UnixMicro(z.Local(s * 1_000_000)).UTC())
-		if len(groups) == 0 || !groups[len(groups)-1].label.Equal(l) {
-			groups = append(groups, &group{label: l, begin: time.Unix(s, 0).UTC()})
+		day := time.UnixMicro(z.Local(s * 1_000_000)).UTC().Truncate(24 * time.Hour)
+		if len(days) == 0 || !days[len(days)-1].label.Equal(day) {
+			days = append(days, &group{label: day, begin: time.Unix(s, 0).UTC()})
 		}
-		groups[len(groups)-1].add(Temperature(s))
+		days[len(days)-1].add(Temperature(s))
 	}
-	return groups
+	return days
+}
+
+// months joins days to months.
+func months(days []*group) []*group {
+	var out []*group
+	for _, d := range days {
+		if len(out) == 0 || out[len(out)-1].label.Month() != d.label.Month() {
+			out = append(out, &group{label: d.label, begin: d.begin, sum: new(big.Float).SetPrec(200), min: d.min, max: d.max})
+		}
+		m := out[len(out)-1]
+		m.n += d.n
+		m.sum.Add(m.sum, d.sum)
+		m.min, m.max = min(m.min, d.min), max(m.max, d.max)
+	}
+	return out
 }
 
 func equalFormula(t *testing.T, got []row, begin string, want []*group, count func(*group) float64, name string) {

@@ -48,7 +48,7 @@ func TestDocumentedStatementsRun(t *testing.T) {
 			t.Error(err)
 		}
 	}()
-	d := &demo{opts: Options{Out: &strings.Builder{}, Clock: time.Now}, years: Years(0.1), conn: conn}
+	d := &demo{opts: Options{Out: &strings.Builder{}, Clock: time.Now}, years: Years(0.03), conn: conn}
 	if err := d.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
