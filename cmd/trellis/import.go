@@ -94,6 +94,7 @@ is 2. At the end there is a report.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			context.AfterFunc(ctx, stop) // a second signal ends the process
 			return f.run(ctx, cmd, opts)
 		},
 	}
@@ -259,13 +260,21 @@ func (f *importFlags) run(ctx context.Context, cmd *cobra.Command, o importer.Op
 	}
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("the import was interrupted; the report says what is stored")
+		return errors.Join(errors.New("the import was interrupted: what the report says is stored"), unless(err, context.Canceled))
 	case err != nil:
 		return err
 	case report.Refused() > 0:
 		return exitCode(exitRefused)
 	}
 	return nil
+}
+
+// unless returns an error, nil where it is another.
+func unless(err, other error) error {
+	if errors.Is(err, other) {
+		return nil
+	}
+	return err
 }
 
 // isTerminal reports whether people read what is written to a file.

@@ -89,6 +89,9 @@ func reportText(r *importer.Report) string {
 	}
 	fmt.Fprintf(&b, "%-14s %12s  in %s, %s\n", "rows read", humanize.Comma(r.Rows), count(int64(r.Files), "file"), humanize.IBytes(uint64(r.Bytes)))
 	fmt.Fprintf(&b, "%-14s %12s  samples in %s\n", stored, humanize.Comma(r.Samples), count(int64(len(r.Series)), "series"))
+	if !r.DryRun {
+		line("  lost", r.Samples-r.Acknowledged, "read, but the server has not acknowledged them")
+	}
 	line("  uncertain", r.Uncertain, "")
 	line("  bad", r.Bad, "")
 	line("  no value", r.WithoutValue, "among the bad ones")

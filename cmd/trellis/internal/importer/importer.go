@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -16,7 +17,8 @@ var ErrStopped = errors.New("the import was stopped at the first row that was re
 
 // run is one import.
 type run struct {
-	ctx       context.Context //nolint:containedctx // a run is one call of Run
+	ctx       context.Context //nolint:containedctx // a run is one call of Run; no more is read when it ends
+	write     context.Context //nolint:containedctx // of what was read, which is stored all the same
 	conn      client.Conn
 	opts      *Options
 	report    *Report
@@ -37,7 +39,7 @@ type run struct {
 func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	began := o.Clock()
 	r := &run{
-		ctx: ctx, conn: conn, opts: &o, report: &Report{DryRun: o.DryRun, Refusals: []Refusal{}},
+		ctx: ctx, write: context.WithoutCancel(ctx), conn: conn, opts: &o, report: &Report{DryRun: o.DryRun, Refusals: []Refusal{}},
 		targets: map[string]*target{}, clocks: map[string]*clock{}, null: map[string]bool{},
 	}
 	if o.Values.Null == nil {
@@ -50,6 +52,9 @@ func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	r.report.sum(r.order)
 	r.report.sortRefusals(o.Files)
 	r.report.Bytes = r.progress.Load()
+	if r.out != nil {
+		r.report.Acknowledged = r.out.durable()
+	}
 	r.report.Micros = max(1, o.Clock()-began)
 	return r.report, err
 }
@@ -148,6 +153,7 @@ type group struct {
 	rows    []int32
 	clock   *clock
 	readers []reader // per value column; those without a target yet are not set up
+	refused string   // why all its rows are; empty: they are not
 }
 
 // chunk imports the rows of a chunk.
@@ -162,7 +168,10 @@ func (f *fileRun) chunk(c *chunk) error {
 	if f.opts.Stop && f.report.Refused() > 0 {
 		return ErrStopped
 	}
-	for _, g := range groups {
+	// Those with the most stamps first: they tell the sample period best.
+	byRows := slices.Clone(groups)
+	slices.SortStableFunc(byRows, func(a, b *group) int { return len(b.rows) - len(a.rows) })
+	for _, g := range byRows {
 		if err := f.setUp(c, g, instants); err != nil {
 			return err
 		}
@@ -297,6 +306,11 @@ func (f *fileRun) setUp(c *chunk, g *group, instants []int64) error {
 			continue
 		}
 		t, err := f.target(f.binding.name.name(v.name, g.key), v, col, at)
+		var name *nameError
+		if errors.As(err, &name) {
+			g.refused = name.Error()
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -312,6 +326,11 @@ func (f *fileRun) values(c *chunk, g *group, k int, instants []int64) {
 	col := &c.cols[v.index]
 	for _, row32 := range g.rows {
 		row := int(row32)
+		if g.refused != "" {
+			f.report.RefusedValues++
+			f.refuse(Refusal{File: f.name, Line: c.line(row), Column: v.name, Reason: g.refused})
+			continue
+		}
 		if rd.target == nil {
 			f.report.Skipped++ // all of the chunk's are empty
 			continue

@@ -247,6 +247,55 @@ func TestAnImportThatIsInterruptedSaysWhatItStored(t *testing.T) {
 	}
 }
 
+func TestANameThatNoSeriesCanHaveIsTheRowsFault(t *testing.T) {
+	path := write(t, "a.csv", "time,tag,v\n2024-01-01 00:00:00,a,1\n2024-01-01 00:00:00,b\x01,2\n2024-01-01 00:00:00,,3\n2024-01-01 00:00:01,a,4\n")
+	conn := openDir(t)
+	o := described(path)
+	o.Name = "{tag}"
+	o.Attributes["sample_t"] = ByColumn{"": "auto"}
+	r, err := Run(t.Context(), conn, o)
+	if err != nil || r.Samples != 2 || r.Acknowledged != 2 || r.RefusedValues != 1 || r.RefusedRows != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for i, want := range []string{"control character", "there is no name of a series"} {
+		if got := r.Refusals[i]; got.Line != int64(3+i) || !strings.Contains(got.Reason, want) {
+			t.Errorf("refused %+v, want line %d: %s", got, 3+i, want)
+		}
+	}
+}
+
+func TestADamagedParquetFileIsAnError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	schema := arrow.NewSchema([]arrow.Field{{Name: "time", Type: arrow.FixedWidthTypes.Timestamp_us}, {Name: "v", Type: arrow.PrimitiveTypes.Float64}}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	for i := range 100 {
+		b.Field(0).(*array.TimestampBuilder).Append(arrow.Timestamp(i * 1_000_000))
+		b.Field(1).(*array.Float64Builder).Append(float64(i))
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := array.NewTableFromRecords(schema, []arrow.RecordBatch{b.NewRecordBatch()})
+	if err := pqarrow.WriteTable(table, f, 100, parquet.NewWriterProperties(), pqarrow.DefaultWriterProps()); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := openDir(t)
+	for at := 4; at < len(whole); at += 7 {
+		damaged := slices.Clone(whole)
+		damaged[at] ^= 0x55
+		o := described(write(t, "damaged.parquet", string(damaged)))
+		o.DryRun = true
+		if r, err := Run(t.Context(), conn, o); err == nil && r.Rows != 100 {
+			t.Errorf("byte %d: %d rows and no error", at, r.Rows)
+		}
+	}
+}
+
 func TestNumbersAreReadAsACountryWritesThem(t *testing.T) {
 	tests := []struct {
 		n    numbers

@@ -33,7 +33,8 @@ type parquetFile struct {
 	row    int64 // rows read so far
 }
 
-func openParquet(name string, f *os.File, size int64, progress *atomic.Int64) (*parquetFile, error) {
+func openParquet(f *os.File, size int64, progress *atomic.Int64) (p *parquetFile, err error) {
+	defer recovered(&err)
 	raw, err := file.NewParquetReader(f)
 	if err != nil {
 		return nil, fmt.Errorf("this is no Parquet file that can be read: %w", err)
@@ -104,8 +105,16 @@ func (p *parquetFile) start() (err error) {
 	return err
 }
 
+// recovered turns a panic of the library, which damaged files cause, into an error.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("this is no Parquet file that can be read: %v", p)
+	}
+}
+
 // next reads rows.
-func (p *parquetFile) next() (*chunk, []rowFault, error) {
+func (p *parquetFile) next() (c *chunk, faults []rowFault, err error) {
+	defer recovered(&err)
 	if p.rows == nil {
 		if err := p.start(); err != nil {
 			return nil, nil, err
@@ -131,7 +140,7 @@ func (p *parquetFile) next() (*chunk, []rowFault, error) {
 		p.progress.Add(read - p.told)
 		p.told = read
 	}
-	c := &chunk{rows: int(batch.NumRows()), cols: make([]column, len(p.place)), line: func(row int) int64 { return first + int64(row) }}
+	c = &chunk{rows: int(batch.NumRows()), cols: make([]column, len(p.place)), line: func(row int) int64 { return first + int64(row) }}
 	for i, at := range p.place {
 		if at < 0 {
 			continue

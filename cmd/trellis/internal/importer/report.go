@@ -16,7 +16,10 @@ type Report struct {
 	Files   int   `json:"files"`
 	Bytes   int64 `json:"bytes"`   // of the files, as they are
 	Rows    int64 `json:"rows"`    // below the headers
-	Samples int64 `json:"samples"` // stored; in a dry run, that would be
+	Samples int64 `json:"samples"` // taken in
+	// Acknowledged are the samples that the database has said are stored for good: all
+	// of them, unless an error ended the import, or it was a dry run.
+	Acknowledged int64 `json:"acknowledged"`
 
 	WithoutValue int64 `json:"without_value"` // of the samples
 	Uncertain    int64 `json:"uncertain"`     // of the samples

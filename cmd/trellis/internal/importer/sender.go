@@ -90,7 +90,7 @@ func (s *sender) send(b *batcher) error {
 		return nil
 	}
 	if s.in == nil {
-		in, err := s.run.conn.Ingest(s.run.ctx)
+		in, err := s.run.conn.Ingest(s.run.write)
 		if err != nil {
 			return err
 		}

@@ -136,11 +136,15 @@ func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*m
 	}
 	m.Name = name
 	if err := m.Validate(); err != nil {
-		return nil, err
+		return nil, &nameError{err} // the rest was valid before
 	}
 	r.series.wanted = append(r.series.wanted, newSeries{name, attributes})
 	return m, nil
 }
+
+// nameError is a name that no series can have. It is the row's fault, not that of the
+// options.
+type nameError struct{ error }
 
 // unstated returns a mistake of the user without its SQLSTATE: no SQL was written.
 func unstated(err error) error {
@@ -202,7 +206,7 @@ func (s *seriesTable) create(r *run) error {
 	for len(s.wanted) > 0 {
 		n := min(len(s.wanted), createAtOnce)
 		if !r.opts.DryRun {
-			if _, err := r.conn.Run(r.ctx, insertSeries(s.wanted[:n]), nil); err != nil {
+			if _, err := r.conn.Run(r.write, insertSeries(s.wanted[:n]), nil); err != nil {
 				return fmt.Errorf("series %q: %w", s.wanted[0].name, err)
 			}
 		}

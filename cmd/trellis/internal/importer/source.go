@@ -108,7 +108,7 @@ func open(name string, o *Options, progress *atomic.Int64) (source, error) {
 		return nil, errors.Join(fmt.Errorf("%s is empty", name), f.Close())
 	}
 	if bytes.Equal(head, magicParquet) || o.Format == formatParquet {
-		s, err := openParquet(name, f, info.Size(), progress)
+		s, err := openParquet(f, info.Size(), progress)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
 		}

@@ -5,11 +5,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
-	"math"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trellisdb/trellis/columnar/zone"
 )
@@ -82,10 +80,10 @@ func (j *objects) value(a arrow.Array, i int) []byte {
 	case booleans:
 		return []byte(s)
 	case numbers:
-		if f, ok := a.(*array.Float64); ok && (math.IsNaN(f.Value(i)) || math.IsInf(f.Value(i), 0)) {
-			return quote(s)
+		if text := []byte(s); json.Valid(text) {
+			return text
 		}
-		return []byte(s)
+		return quote(s) // NaN, Infinity
 	}
 	if t, ok := a.DataType().(*arrow.TimestampType); ok {
 		return quote(iso(s, t.TimeZone != ""))

@@ -1,0 +1,319 @@
+package main
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+	"github.com/spf13/cobra"
+
+	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
+)
+
+// config reads the settings of a command line.
+func config(t *testing.T, args ...string) (*serveConfig, error) {
+	t.Helper()
+	cmd := &cobra.Command{}
+	addServeFlags(cmd.Flags())
+	if err := cmd.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	return loadServeConfig(cmd.Flags())
+}
+
+func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "trellis.yaml")
+	text := "data: from-file\nlisten: file:1\nlog-level: warn\nuser: [\"ada:1\", \"bob:2\"]\nshutdown-timeout: 5s\nallow-remote: true\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TRELLIS_LISTEN", "env:2")
+	t.Setenv("TRELLIS_LOG_LEVEL", "error")
+	t.Setenv("TRELLIS_BIN", "no setting of the server")
+	c, err := config(t, "--config", file, "--log-level", "debug")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &serveConfig{
+		Data: "from-file", Listen: "env:2", LogLevel: "debug", LogFormat: "text", Users: []string{"ada:1", "bob:2"},
+		ShutdownTimeout: 5 * time.Second, AllowRemote: true,
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("the settings are\n%+v, want\n%+v", c, want)
+	}
+
+	t.Setenv("TRELLIS_CONFIG", file)
+	t.Setenv("TRELLIS_USER", "cy:3,di:4")
+	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Users, []string{"cy:3", "di:4"}) || c.Data != "from-file" {
+		t.Errorf("the settings are %+v, %v", c, err)
+	}
+	if c, err = config(t, "--user", "ed:5"); err != nil || !reflect.DeepEqual(c.Users, []string{"ed:5"}) {
+		t.Errorf("the users are %q, %v", c.Users, err)
+	}
+}
+
+func TestMemoryIsSharedOut(t *testing.T) {
+	c := &serveConfig{MemoryLimit: "4GiB"}
+	m, err := c.memory()
+	if err != nil || m.limit != 4<<30 || 2*m.head+m.cache+m.query > m.limit {
+		t.Errorf("%+v, %v", m, err)
+	}
+	if m, err := (&serveConfig{}).memory(); err != nil || m != (shares{}) {
+		t.Errorf("without a limit: %+v, %v", m, err)
+	}
+}
+
+// process is a server as a process of its own.
+type process struct {
+	cmd     *exec.Cmd
+	address string
+	stderr  said
+}
+
+// said is what a process has written so far.
+type said struct {
+	sync.Mutex
+	b strings.Builder
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.Lock()
+	defer s.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *said) String() string {
+	s.Lock()
+	defer s.Unlock()
+	return s.b.String()
+}
+
+// start starts a server. It is killed at the end of the test, if it still runs.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	binary, err := exec.LookPath("trellis") // TestMain put it there
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{cmd: exec.Command(binary, append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)}
+	p.cmd.Stderr = &p.stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("%v: %s", err, p.stderr.String())
+	}
+	p.address = strings.TrimSpace(strings.TrimPrefix(line, "listening on "))
+	return p
+}
+
+// sample is a batch of one sample of a series.
+func sample(series string, at time.Time, value float64) arrow.RecordBatch {
+	schema := arrow.NewSchema([]arrow.Field{
+		{Name: "series", Type: arrow.BinaryTypes.String}, {Name: "time", Type: arrow.FixedWidthTypes.Timestamp_us}, {Name: "value", Type: arrow.PrimitiveTypes.Float64},
+	}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	defer b.Release()
+	b.Field(0).(*array.StringBuilder).Append(series)
+	b.Field(1).(*array.TimestampBuilder).Append(arrow.Timestamp(at.UnixMicro()))
+	b.Field(2).(*array.Float64Builder).Append(value)
+	return b.NewRecordBatch()
+}
+
+func TestASecondSignalEndsAServerThatWaits(t *testing.T) {
+	dir := t.TempDir()
+	p := start(t, "--data", dir)
+	conn, err := client.Connect(client.Server{Address: p.address})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Run(t.Context(), "INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 second')", nil); err != nil {
+		t.Fatal(err)
+	}
+	// A stream that stays open is a call that the server waits for.
+	in, err := conn.Ingest(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := in.Write(sample("a", time.Unix(0, 0), 1)); err != nil {
+		t.Fatal(err)
+	}
+	for in.Durable() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(p.stderr.String(), "stopping") {
+		time.Sleep(time.Millisecond)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	if err := p.cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitSignal {
+		t.Errorf("the server ended with %v, want exit code %d: %s", err, exitSignal, p.stderr.String())
+	}
+	if err := in.Close(); err == nil {
+		t.Error("a stream whose server is gone was closed without an error")
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+
+	// What was acknowledged is there.
+	again := start(t, "--data", dir)
+	if conn, err = client.Connect(client.Server{Address: "grpc://" + again.address}); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	result, err := conn.Run(t.Context(), "SELECT count(*) FROM samples", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batch, err := result.Rows.Next(t.Context())
+	if err != nil || batch.Column(0).ValueStr(0) != "1" {
+		t.Errorf("the acknowledged sample is not there: %v, %v", batch, err)
+	}
+	if err := result.Rows.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMetricsAreServed(t *testing.T) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := lis.Addr().String()
+	if err := lis.Close(); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "--data", t.TempDir(), "--metrics-listen", address)
+	for path, want := range map[string]string{"/healthz": "ok", "/metrics": "trellis_head_samples 0"} {
+		answer, err := http.Get("http://" + address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(answer.Body)
+		if err = errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: status %d, %v, without %q", path, answer.StatusCode, err, want)
+		}
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, p.stderr.String())
+	}
+}
+
+func TestTLSIsSpoken(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := certificate(t, dir)
+	p := start(t, "--data", filepath.Join(dir, "db"), "--tls-cert", cert, "--tls-key", key)
+	for _, test := range []struct {
+		name   string
+		server client.Server
+		want   string // of the error
+	}{
+		{"with the certificate trusted", client.Server{Address: "grpc+tls://" + p.address, CA: cert}, ""},
+		{"with a certificate of nobody", client.Server{Address: "grpc+tls://" + p.address}, "certificate"},
+		{"without TLS", client.Server{Address: "grpc://" + p.address}, "grpc+tls:// for those with it"},
+	} {
+		conn, err := client.Connect(test.server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := conn.Run(t.Context(), "SELECT 1", nil)
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+		if err == nil {
+			err = result.Rows.Close()
+		}
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// certificate writes a certificate for 127.0.0.1 that signs itself, and its key.
+func certificate(t *testing.T, dir string) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "trellis"}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pkcs, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: pkcs}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func TestAddressesThatCannotBeHadAreExplained(t *testing.T) {
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{syscall.EADDRINUSE, "another process listens there"},
+		{syscall.EACCES, "choose a port above 1023"},
+		{syscall.EADDRNOTAVAIL, "this machine does not have that address"},
+		{errors.New("x"), "write host:port"},
+	} {
+		if got := listenError(fmt.Errorf("listen: %w", test.err), "--listen", "a:1").Error(); !strings.HasPrefix(got, "--listen a:1: ") || !strings.Contains(got, test.want) {
+			t.Errorf("%v is explained by %q", test.err, got)
+		}
+	}
+}
