@@ -25,11 +25,17 @@ import (
 
 // Engine is what the server serves; *engine.Engine is one.
 type Engine interface {
+	// NewSession returns a session of a user with the initial settings.
 	NewSession(user string) *engine.Session
+	// Prepare looks at a statement: it learns its columns and parameters.
 	Prepare(ctx context.Context, s *engine.Session, text string) (*engine.Statement, error)
+	// Query runs a statement that yields rows.
 	Query(ctx context.Context, s *engine.Session, st *engine.Statement, params []plan.Literal) (columnar.Stream, error)
+	// Exec runs a statement that yields none and returns how many it wrote.
 	Exec(ctx context.Context, s *engine.Session, st *engine.Statement, params []plan.Literal) (int64, error)
+	// NewIngest begins a stream of batches of samples.
 	NewIngest(s *engine.Session, opts ingest.Options) *engine.Ingest
+	// Version returns the version that the server tells.
 	Version() string
 }
 

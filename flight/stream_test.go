@@ -229,7 +229,7 @@ func TestOutputFollowsTheSettings(t *testing.T) {
 }
 
 // endless is a stream without end that counts the batches it was asked for.
-func endless(made *atomic.Int64, ended chan<- error) func(context.Context) (columnar.Stream, error) {
+func endless(made *atomic.Int64, ended chan<- struct{}) func(context.Context) (columnar.Stream, error) {
 	return func(run context.Context) (columnar.Stream, error) {
 		s := &batches{schema: numbersSchema, next: func(ctx context.Context, i int) (arrow.RecordBatch, error) {
 			if err := ctx.Err(); err != nil {
@@ -238,7 +238,7 @@ func endless(made *atomic.Int64, ended chan<- error) func(context.Context) (colu
 			made.Add(1)
 			return numbersBatch(i, 40_000, 10), nil
 		}}
-		context.AfterFunc(run, func() { ended <- context.Cause(run) })
+		context.AfterFunc(run, func() { ended <- struct{}{} })
 		return s, nil
 	}
 }
@@ -246,7 +246,7 @@ func endless(made *atomic.Int64, ended chan<- error) func(context.Context) (colu
 func TestASlowClientSlowsTheEngine(t *testing.T) {
 	f := start(t, nil)
 	var made atomic.Int64
-	ended := make(chan error, 1)
+	ended := make(chan struct{}, 1)
 	f.engine.fake["endless"] = fakeStatement{numbersFields, endless(&made, ended)}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -279,7 +279,7 @@ func TestASlowClientSlowsTheEngine(t *testing.T) {
 func TestStatementsAreCancelledThroughTheirFlightInfo(t *testing.T) {
 	f := start(t, nil)
 	var made atomic.Int64
-	ended := make(chan error, 1)
+	ended := make(chan struct{}, 1)
 	f.engine.fake["endless"] = fakeStatement{numbersFields, endless(&made, ended)}
 	c := f.client()
 	info, err := c.Execute(t.Context(), "endless")

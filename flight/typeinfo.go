@@ -52,7 +52,9 @@ func (t sqlType) row() []any {
 		}
 	}
 	return []any{
-		t.String(), int32(t.code), t.size, prefix, suffix, []string{}, nullable, t.Type == plan.Text || t.Type == plan.JSON, searchable,
+		t.String(), int32(t.code), t.size, prefix, suffix,
+		[]string{},
+		nullable, t.Type == plan.Text || t.Type == plan.JSON, searchable,
 		unsigned, false, false, t.String(), t.scale, t.scale, int32(t.sort), t.subcode, radix, nil,
 	}
 }
