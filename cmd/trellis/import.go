@@ -17,23 +17,16 @@ import (
 	"github.com/trellisdb/trellis/columnar/zone"
 )
 
-// importFlags are the flags of import as they were written.
+// importFlags are the flags of import, as far as they are not the importer's options
+// themselves.
 type importFlags struct {
 	conn connection
+	opts importer.Options
 
 	format, delimiter, decimal, thousands string
-	skip                                  int
 	header                                bool
-
-	times            []string
-	timeFormat, zone string
-
-	series, name              string
-	values, texts, null, bad  []string
-	quality                   string
-	masks, qualityMap         []string
-	keepEmpty, dryRun         bool
-	onError, report, progress string
+	zone, series                          string
+	onError, report, progress             string
 }
 
 // attributeFlags are the flags that describe series to be made, with the columns of
@@ -105,19 +98,19 @@ is 2. At the end there is a report.`,
 func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	f.conn.addFlags(flags)
-	flags.StringVar(&f.name, "name", "", "name of the series; {column} is the value column's name, {x} the row's value of column x")
+	flags.StringVar(&f.opts.Name, "name", "", "name of the series; {column} is the value column's name, {x} the row's value of column x")
 	flags.StringVar(&f.series, "series", "", "column with the name of the series; the same as --name '{COLUMN}'")
-	flags.StringSliceVar(&f.times, "time", nil, "column, or columns, of time; default: by name")
-	flags.StringVar(&f.timeFormat, "time-format", "auto", "form of the stamps: iso, unix, unix_ms, unix_us, unix_ns, '%d.%m.%Y %H:%M', '02.01.2006 15:04'")
+	flags.StringSliceVar(&f.opts.Time.Columns, "time", nil, "column, or columns, of time; default: by name")
+	flags.StringVar(&f.opts.Time.Format, "time-format", "auto", "form of the stamps: iso, unix, unix_ms, unix_us, unix_ns, '%d.%m.%Y %H:%M', '02.01.2006 15:04'")
 	flags.StringVar(&f.zone, "zone", "", "zone of stamps without an offset: Europe/Berlin, +01:00, UTC")
-	flags.StringSliceVar(&f.values, "value", nil, "columns of values; default: all that mean nothing else")
-	flags.StringSliceVar(&f.texts, "text", nil, "columns of text")
-	flags.StringVar(&f.quality, "quality", "", "column of qualities or OPC UA status codes; '{column}_q' for one beside each value column")
-	flags.StringArrayVar(&f.qualityMap, "quality-map", nil, "what --quality says: 192=good; may be repeated")
-	flags.StringArrayVar(&f.masks, "quality-mask", nil, "COLUMN=STATUS: where it is true the sample has the status, as in stale=uncertain:0x40900000")
-	flags.StringArrayVar(&f.bad, "bad-value", nil, "value that means bad: -200, or COLUMN=-200; may be repeated")
-	flags.StringSliceVar(&f.null, "null", importer.DefaultNull, "texts that mean that there is no value")
-	flags.BoolVar(&f.keepEmpty, "keep-empty", false, "store a sample without a value for an empty field, too")
+	flags.StringSliceVar(&f.opts.Values.Columns, "value", nil, "columns of values; default: all that mean nothing else")
+	flags.StringSliceVar(&f.opts.Values.Text, "text", nil, "columns of text")
+	flags.StringVar(&f.opts.Quality.Column, "quality", "", "column of qualities or OPC UA status codes; '{column}_q' for one beside each value column")
+	flags.StringArrayVar(&f.opts.Quality.Map, "quality-map", nil, "what --quality says: 192=good; may be repeated")
+	flags.StringArrayVar(&f.opts.Quality.Masks, "quality-mask", nil, "COLUMN=STATUS: where it is true the sample has the status, as in stale=uncertain:0x40900000")
+	flags.StringArrayVar(&f.opts.Values.Bad, "bad-value", nil, "value that means bad: -200, or COLUMN=-200; may be repeated")
+	flags.StringSliceVar(&f.opts.Values.Null, "null", importer.DefaultNull, "texts that mean that there is no value")
+	flags.BoolVar(&f.opts.Values.KeepEmpty, "keep-empty", false, "store a sample without a value for an empty field, too")
 	for _, a := range attributeFlags {
 		flags.StringArray(a.flag, nil, "of series that are made: "+a.help+"; for one column: COLUMN=...")
 	}
@@ -125,25 +118,20 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.delimiter, "delimiter", "auto", "sign between the fields of CSV, or tab")
 	flags.StringVar(&f.decimal, "decimal", ".", "decimal sign: . or ,")
 	flags.StringVar(&f.thousands, "thousands", "", "sign between thousands")
-	flags.IntVar(&f.skip, "skip", 0, "lines before the header")
+	flags.IntVar(&f.opts.Text.Skip, "skip", 0, "lines before the header")
 	flags.BoolVar(&f.header, "header", true, "the first row has the names of the columns; --header=false names them c1, c2, ...")
 	flags.StringVar(&f.onError, "on-error", "skip", "what to do about a row that is refused: skip it, or stop")
-	flags.BoolVar(&f.dryRun, "dry-run", false, "read and check everything, store nothing")
+	flags.BoolVar(&f.opts.DryRun, "dry-run", false, "read and check everything, store nothing")
 	flags.StringVar(&f.report, "report", "text", "form of the report: text or json")
 	flags.StringVar(&f.progress, "progress", "auto", "show progress: auto (on a terminal), on or off")
 }
 
 // options turns the flags into the importer's options.
 func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Options, error) {
-	o := importer.Options{
-		Files: files, Name: f.name, DryRun: f.dryRun, Clock: now,
-		Text:    importer.TextOptions{Skip: f.skip, NoHeader: !f.header},
-		Time:    importer.TimeOptions{Columns: f.times, Format: f.timeFormat},
-		Values:  importer.ValueOptions{Columns: f.values, Text: f.texts, Null: f.null, Bad: f.bad, KeepEmpty: f.keepEmpty},
-		Quality: importer.QualityOptions{Column: f.quality, Map: f.qualityMap, Masks: f.masks},
-	}
+	o := f.opts
+	o.Files, o.Clock, o.Text.NoHeader = files, now, !f.header
 	if f.series != "" {
-		if f.name != "" {
+		if o.Name != "" {
 			return o, errors.New("--series COLUMN is the same as --name '{COLUMN}': give one of them")
 		}
 		o.Name = "{" + f.series + "}"
@@ -228,7 +216,7 @@ func (f *importFlags) attributes(flags *pflag.FlagSet, o *importer.Options) erro
 				column, value = "", text
 			}
 			if _, twice := by[column]; twice {
-				return fmt.Errorf("--%s is given twice; for one column, write COLUMN=...", a.flag)
+				return fmt.Errorf("--%s is given twice; for one column, write COLUMN=…", a.flag)
 			}
 			by[column] = value
 		}
@@ -244,7 +232,7 @@ func (f *importFlags) attributes(flags *pflag.FlagSet, o *importer.Options) erro
 
 // run imports and reports.
 func (f *importFlags) run(ctx context.Context, cmd *cobra.Command, o importer.Options) (err error) {
-	conn, err := f.conn.open(ctx, !f.dryRun)
+	conn, err := f.conn.open(ctx, !o.DryRun)
 	if err != nil {
 		return err
 	}

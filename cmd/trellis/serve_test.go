@@ -266,7 +266,9 @@ func TestTLSIsSpoken(t *testing.T) {
 			t.Errorf("%s: %v, want %q", test.name, err, test.want)
 		}
 		if err == nil {
-			err = result.Rows.Close()
+			if err := result.Rows.Close(); err != nil {
+				t.Error(err)
+			}
 		}
 		if err := conn.Close(); err != nil {
 			t.Error(err)

@@ -172,8 +172,12 @@ func TestParquetOfEveryTypeIsRead(t *testing.T) {
 		{"stamps with a zone are instants", zoned, "2024-01-01T00:00:00.000000Z"},
 	} {
 		schema := arrow.NewSchema([]arrow.Field{
-			{Name: "__index_level_0__", Type: test.at}, {Name: "f32", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
-			{Name: "i16", Type: arrow.PrimitiveTypes.Int16}, {Name: "b", Type: arrow.FixedWidthTypes.Boolean}, {Name: "w", Type: words}, {Name: "d", Type: arrow.PrimitiveTypes.Float64},
+			{Name: "__index_level_0__", Type: test.at},
+			{Name: "f32", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+			{Name: "i16", Type: arrow.PrimitiveTypes.Int16},
+			{Name: "b", Type: arrow.FixedWidthTypes.Boolean},
+			{Name: "w", Type: words},
+			{Name: "d", Type: arrow.PrimitiveTypes.Float64},
 		}, nil)
 		b := array.NewRecordBuilder(mem, schema)
 		for i := range 3 {

@@ -7,14 +7,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/trellisdb/trellis/columnar"
-	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/meta"
 )
 
 // target is a series that samples go to, with those that have not been sent yet.
 type target struct {
 	meta   meta.Series
-	zone   *zone.Zone
 	states map[string]int64
 	slots  slotSet
 	report *SeriesReport

@@ -43,11 +43,16 @@ func (b *batches) Next(context.Context) (arrow.RecordBatch, error) {
 // everything returns a row of every type, and one of NULLs.
 func everything() *batches {
 	schema := arrow.NewSchema([]arrow.Field{
-		{Name: "t", Type: plan.TimestamptzType, Nullable: true}, {Name: "l", Type: plan.TimestampType, Nullable: true},
-		{Name: "x", Type: arrow.PrimitiveTypes.Float64, Nullable: true}, {Name: "n", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
-		{Name: "b", Type: arrow.FixedWidthTypes.Boolean, Nullable: true}, {Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
-		{Name: "d", Type: arrow.FixedWidthTypes.Date32, Nullable: true}, {Name: "c", Type: arrow.FixedWidthTypes.Time64us, Nullable: true},
-		{Name: "i", Type: arrow.FixedWidthTypes.MonthDayNanoInterval, Nullable: true}, {Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
+		{Name: "t", Type: plan.TimestamptzType, Nullable: true},
+		{Name: "l", Type: plan.TimestampType, Nullable: true},
+		{Name: "x", Type: arrow.PrimitiveTypes.Float64, Nullable: true},
+		{Name: "n", Type: arrow.PrimitiveTypes.Int64, Nullable: true},
+		{Name: "b", Type: arrow.FixedWidthTypes.Boolean, Nullable: true},
+		{Name: "s", Type: arrow.BinaryTypes.String, Nullable: true},
+		{Name: "d", Type: arrow.FixedWidthTypes.Date32, Nullable: true},
+		{Name: "c", Type: arrow.FixedWidthTypes.Time64us, Nullable: true},
+		{Name: "i", Type: arrow.FixedWidthTypes.MonthDayNanoInterval, Nullable: true},
+		{Name: "f", Type: arrow.PrimitiveTypes.Float32, Nullable: true},
 	}, nil)
 	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
 	b.Field(0).(*array.TimestampBuilder).Append(1711846200_500000)
