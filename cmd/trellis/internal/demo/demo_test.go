@@ -63,16 +63,13 @@ func shortDemo(t *testing.T) *shown {
 
 func TestTheDemoAnswersWhatAPlainComputationDoes(t *testing.T) {
 	s := shortDemo(t)
+	days := formulaByDay(t)
 	t.Run("months of the formula", func(t *testing.T) {
-		want := formulaBy(t, func(local time.Time) time.Time {
-			return time.Date(local.Year(), local.Month(), 1, 0, 0, 0, 0, time.UTC)
-		})
-		equalFormula(t, s.rows(t, "Ten years at a sample"), "month", want, func(g *group) float64 { return float64(g.n) }, "samples")
+		equalFormula(t, s.rows(t, "Ten years at a sample"), "month", months(days), func(g *group) float64 { return float64(g.n) }, "samples")
 	})
 	t.Run("days in the week of the clock change", func(t *testing.T) {
-		want := formulaBy(t, func(local time.Time) time.Time { return local.Truncate(24 * time.Hour) })
-		week := want[:0]
-		for _, g := range want {
+		var week []*group
+		for _, g := range days {
 			if day := g.label.Format(time.DateOnly); day >= "2024-09-05" && day < "2024-09-12" {
 				week = append(week, g)
 			}
