@@ -14,6 +14,21 @@
 // session is what a client has set, kept in a cookie; a token stands for a user.
 // All four are sealed: the server signs them and keeps nothing (F1).
 //
+// # Settings
+//
+// A setting is one of the engine (SHOW ALL lists them) or of the output: compression
+// (none, lz4, zstd), batch_rows, timestamps (zoned, naive). It is set
+//
+//   - for a session, with the action SetSessionOptions or with SET: the server answers
+//     with a cookie, arrow_flight_session_id, that the client has to send from then on;
+//   - for one call, with a header: x-trellis-timezone, x-trellis-statement-timeout,
+//     x-trellis-reason, x-trellis-compression and so on, the name of the setting with
+//     hyphens for underscores and without the prefix "trellis.".
+//
+// The options of an ingest, zone, template and columns, come with its command, as JSON
+// in the metadata of the first message on the path samples, or as headers too
+// (x-trellis-template).
+//
 // # Invariants
 //
 //   - F1: the server holds no state of a client. What a ticket, a handle, a cookie or

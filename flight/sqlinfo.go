@@ -84,7 +84,7 @@ func syntaxInfo() map[pb.SqlInfo]any {
 		pb.SqlInfo_SQL_SUPPORTED_GRAMMAR:                          bits(pb.SupportedSqlGrammar_SQL_MINIMUM_GRAMMAR),
 		pb.SqlInfo_SQL_ANSI92_SUPPORTED_LEVEL:                     int32(0), // not all of the entry level: no CREATE TABLE
 		pb.SqlInfo_SQL_SUPPORTS_INTEGRITY_ENHANCEMENT_FACILITY:    false,
-		pb.SqlInfo_SQL_OUTER_JOINS_SUPPORT_LEVEL:                  int32(pb.SqlOuterJoinsSupportLevel_SQL_LIMITED_OUTER_JOINS),
+		pb.SqlInfo_SQL_OUTER_JOINS_SUPPORT_LEVEL:                  int32(pb.SqlOuterJoinsSupportLevel_SQL_FULL_OUTER_JOINS),
 		pb.SqlInfo_SQL_SCHEMA_TERM:                                "schema",
 		pb.SqlInfo_SQL_PROCEDURE_TERM:                             "function",
 		pb.SqlInfo_SQL_CATALOG_TERM:                               "database",
