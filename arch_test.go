@@ -207,7 +207,7 @@ func skipDir(name string) error {
 	if name == "." {
 		return nil
 	}
-	if base == "testdata" || base == "build" || base == "deps" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
+	if base == "testdata" || base == "build" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
 		return filepath.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil {
