@@ -44,7 +44,7 @@ func (r *run) explained(n *plan.Explain) (plan.Node, error) {
 	case *plan.InsertSamples, *plan.InsertSeries, *plan.UpdateSeries:
 		if n.Analyze {
 			return nil, plan.Errorf(0, plan.CodeNotSupported, "EXPLAIN ANALYZE of a statement that writes is not supported").
-				WithHint("use EXPLAIN, or EXPLAIN ANALYZE of the query that it reads")
+				WithHint("Use EXPLAIN, or EXPLAIN ANALYZE of the query that it reads.")
 		}
 	}
 	if in := n.Input.Inputs(); len(in) == 1 {

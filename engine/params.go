@@ -44,7 +44,7 @@ func literalAt(a arrow.Array, i int) (plan.Literal, error) {
 	if u, ok := a.(*array.DenseUnion); ok {
 		return literalAt(u.Field(u.ChildID(i)), int(u.ValueOffset(i)))
 	}
-	if a.IsNull(i) {
+	if a.DataType().ID() == arrow.NULL || a.IsNull(i) {
 		return plan.Literal{T: plan.Unknown}, nil
 	}
 	if t, ok := textAt(a, i); ok {
@@ -118,7 +118,7 @@ func otherAt(a arrow.Array, i int) (plan.Literal, error) {
 			l.T = plan.Timestamp
 		}
 		return l, nil
-	case *array.MonthDayNanoInterval, *array.Null:
+	case *array.MonthDayNanoInterval:
 		v, err := eval.FromArray(a, plan.Interval)
 		if err != nil {
 			return plan.Literal{}, err

@@ -72,7 +72,7 @@ func (r *run) rows(ctx context.Context, n plan.Node, profile *exec.Profile) (col
 func (e *Engine) query(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (out columnar.Stream, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	if st.Update {
-		return nil, plan.Errorf(0, plan.CodeNotSupported, "the statement yields no rows").WithHint("run it as an update")
+		return nil, plan.Errorf(0, plan.CodeNotSupported, "the statement yields no rows").WithHint("Run it as an update.")
 	}
 	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
 	defer func() {

@@ -89,7 +89,7 @@ func setAttribute(s *meta.Series, name string, value plan.Literal) error {
 		if plan.Series.Column(name) >= 0 {
 			return plan.Errorf(0, plan.CodeReadOnly, "column %q of series cannot be written", name)
 		}
-		return plan.Errorf(0, plan.CodeUndefColumn, "series have no attribute %q", name).WithHint("they have %s", strings.Join(writable(), ", "))
+		return plan.Errorf(0, plan.CodeUndefColumn, "series have no attribute %q", name).WithHint("They have %s.", strings.Join(writable(), ", "))
 	}
 	if value.Value == nil {
 		if clear, ok := cleared[name]; ok {
@@ -139,7 +139,7 @@ func newSeries(values map[string]plan.Literal) (meta.Series, error) {
 	for _, required := range []string{"series", "type", "sample_t"} {
 		if _, ok := values[required]; !ok {
 			return s, plan.Errorf(0, plan.CodeNotNull, "a series needs a value for %s", required).
-				WithHint("as in INSERT INTO series (series, type, sample_t, zone) VALUES ('plant1/temp', 'double', '1 second', 'Europe/Berlin')")
+				WithHint("As in INSERT INTO series (series, type, sample_t, zone) VALUES ('plant1/temp', 'double', '1 second', 'Europe/Berlin').")
 		}
 	}
 	s = s.WithDefaults()

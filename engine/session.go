@@ -137,7 +137,7 @@ func unknownSetting(name string) *plan.Error {
 	}
 	slices.Sort(near)
 	return plan.Errorf(0, plan.CodeUndefObject, "unrecognized setting %q", name).
-		WithHint("SHOW ALL lists the settings; those of this server are timezone, %s", strings.Join(near, ", "))
+		WithHint("SHOW ALL lists the settings; those of this server are timezone, %s.", strings.Join(near, ", "))
 }
 
 func checkAny(value string) (string, error) { return value, nil }

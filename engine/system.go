@@ -139,7 +139,7 @@ func (e *Engine) blockRows(ctx context.Context, view *catalogView, b *rowBuilder
 	return e.opts.Store.Blocks(ctx, view.table.Series, func(x columnar.BlockInfo) bool {
 		s := &view.series[byID[x.Series]]
 		var low, high any
-		if x.Usable {
+		if x.Usable && s.Type != columnar.Text {
 			low, high = x.Min, x.Max
 		}
 		c := x.Count

@@ -20,7 +20,7 @@ import (
 func (e *Engine) exec(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (n int64, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	if !st.Update {
-		return 0, plan.Errorf(0, plan.CodeNotSupported, "the statement yields rows").WithHint("run it as a query")
+		return 0, plan.Errorf(0, plan.CodeNotSupported, "the statement yields rows").WithHint("Run it as a query.")
 	}
 	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
 	defer e.queries.end(q)
@@ -88,7 +88,7 @@ func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, 
 		}
 		if held > r.options.Memory {
 			return plan.Errorf(0, plan.CodeOutOfMemory, "the samples of one INSERT need more than %d bytes", r.options.Memory).
-				WithHint("write them in several statements, or as an ingest stream (DoPut)")
+				WithHint("Write them in several statements, or as an ingest stream (DoPut).")
 		}
 		return nil
 	})

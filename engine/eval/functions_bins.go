@@ -70,9 +70,9 @@ func LoadZone(name string) (*zone.Zone, error) {
 func ZoneError(pos int, unknown *zone.UnknownError) *plan.Error {
 	e := plan.Errorf(pos, plan.CodeUnknownZone, "time zone %q not recognized", unknown.Name)
 	if len(unknown.Near) > 0 {
-		return e.WithHint("did you mean %s?", strings.Join(unknown.Near, " or "))
+		return e.WithHint("Did you mean %s?", strings.Join(unknown.Near, " or "))
 	}
-	return e.WithHint("use an IANA name such as Europe/Berlin, or an offset such as +01:00")
+	return e.WithHint("Use an IANA name such as Europe/Berlin, or an offset such as +01:00.")
 }
 
 // binKey is what determines a partition of time.
@@ -213,7 +213,7 @@ func ParseOrigin(text string, width zone.Width) (int64, error) {
 		return t.UnixMicro(), nil
 	}
 	return 0, plan.Errorf(0, plan.CodeDatetimeFormat, "invalid origin %q", text).
-		WithHint("an origin is a time of day such as 06:00, or a local time such as 2024-04-01 06:00")
+		WithHint("An origin is a time of day such as 06:00, or a local time such as 2024-04-01 06:00.")
 }
 
 // dateBin is PostgreSQL's date_bin: bins of one length, counted from an origin.
@@ -225,7 +225,7 @@ func dateBin(_ *callContext, width plan.Span, t, origin int64) (int64, error) {
 		return 0, plan.Errorf(0, plan.CodeDatetimeRange, "origin out of range")
 	}
 	if width.Months != 0 {
-		return 0, plan.Errorf(0, plan.CodeNotSupported, "date_bin has no bins of months or years").WithHint("use time_bucket")
+		return 0, plan.Errorf(0, plan.CodeNotSupported, "date_bin has no bins of months or years").WithHint("Use time_bucket.")
 	}
 	const day = 24 * 3600 * 1_000_000
 	w := int64(width.Days)*day + width.Micros
@@ -270,7 +270,7 @@ func LookupUnit(name string) (Unit, error) {
 	u, ok := units[FieldName(name)]
 	if !ok {
 		return u, plan.Errorf(0, plan.CodeInvalidValue, "unit %q not recognized", name).
-			WithHint("use microseconds, milliseconds, second, minute, hour, day, week, month, quarter, year, decade, century or millennium")
+			WithHint("Use microseconds, milliseconds, second, minute, hour, day, week, month, quarter, year, decade, century or millennium.")
 	}
 	return u, nil
 }
@@ -326,7 +326,7 @@ func truncateSpan(_ *callContext, unit string, s plan.Span) (plan.Span, error) {
 	case w.Months > 0:
 		return plan.Span{Months: s.Months - s.Months%w.Months}, nil
 	case w.Days == 7:
-		return s, plan.Errorf(0, plan.CodeNotSupported, "unit %q not supported for type interval", unit).WithHint("months usually have fractional weeks")
+		return s, plan.Errorf(0, plan.CodeNotSupported, "unit %q not supported for type interval", unit).WithHint("Months usually have fractional weeks.")
 	case w.Days > 0:
 		return plan.Span{Months: s.Months, Days: s.Days}, nil
 	default:

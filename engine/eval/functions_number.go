@@ -66,7 +66,7 @@ func parseNumberFormat(format string) (*numberFormat, error) {
 		switch mark {
 		case "":
 		case "EEEE", "RN", "V", "L", "B", "SP":
-			return nil, plan.Errorf(0, plan.CodeNotSupported, "number pattern %q is not supported", written).WithHint("patterns are 9 0 . D , G S MI PL SG PR TH FM")
+			return nil, plan.Errorf(0, plan.CodeNotSupported, "number pattern %q is not supported", written).WithHint("Patterns are 9 0 . D , G S MI PL SG PR TH FM.")
 		case "D", ".":
 			if points++; points > 1 {
 				return nil, plan.Errorf(0, plan.CodeSyntax, "multiple decimal points in the format %q", format)

@@ -82,7 +82,7 @@ func compileRegexp(k patternKey) (*regexp.Regexp, error) {
 			literal = true
 		case 'g', 't':
 		default:
-			return nil, plan.Errorf(0, plan.CodeInvalidValue, "invalid regular expression option: %q", f).WithHint("the options are c, g, i, m, n, p, q, s and w")
+			return nil, plan.Errorf(0, plan.CodeInvalidValue, "invalid regular expression option: %q", f).WithHint("The options are c, g, i, m, n, p, q, s and w.")
 		}
 	}
 	pattern := k.pattern
@@ -94,7 +94,7 @@ func compileRegexp(k patternKey) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(pattern)
 	if err != nil {
-		return nil, plan.Errorf(0, "2201B", "invalid regular expression: %v", err).WithHint("regular expressions are RE2's, without back references and look-around")
+		return nil, plan.Errorf(0, "2201B", "invalid regular expression: %v", err).WithHint("Regular expressions are RE2's, without back references and look-around.")
 	}
 	return re, nil
 }

@@ -46,7 +46,7 @@ func matchLike(fold bool) vectorFunc {
 
 func compileLike(pattern, escape string, fold bool) (*likePattern, error) {
 	if utf8.RuneCountInString(escape) > 1 {
-		return nil, plan.Errorf(0, "22025", "invalid escape string").WithHint("an escape string is empty or one character")
+		return nil, plan.Errorf(0, "22025", "invalid escape string").WithHint("An escape string is empty or one character.")
 	}
 	p := &likePattern{fold: fold}
 	if fold {

@@ -139,7 +139,7 @@ func (r *Reader) find(ctx context.Context, names []string, rows []int) ([]*targe
 		missed := s.Name == ""
 		if missed && r.opts.Template == nil {
 			return nil, rowError(rows[i], plan.CodeUnknownSeries, "series %q does not exist", shorten(names[i])).
-				withHint("create it with INSERT INTO series (series, type, sample_t, ...), or send a template that unknown series are made from")
+				withHint("Create it with INSERT INTO series (series, type, sample_t, ...), or send a template that unknown series are made from.")
 		}
 		if missed {
 			s = *r.opts.Template

@@ -53,7 +53,7 @@ func (r *Reader) columns(batch arrow.RecordBatch) (*columns, error) {
 	stamp, ok := at["time"]
 	if !ok {
 		return nil, plan.Errorf(0, plan.CodeUndefColumn, "the batch has no column time; its columns are %s", names(batch)).
-			WithHint("a batch has the columns series, time, value (long), or time and a column per series (wide)")
+			WithHint("A batch has the columns series, time, value (long), or time and a column per series (wide).")
 	}
 	var err error
 	if c.time, err = readTimes(batch.Column(stamp), r.opts.Zone); err != nil {
@@ -103,7 +103,7 @@ func (c *columns) longColumns(named []string, batch arrow.RecordBatch) (err erro
 			c.quality, err = readTexts(name, a)
 		default:
 			return plan.Errorf(0, plan.CodeUndefColumn, "samples have no column %q that can be written", shorten(name)).
-				WithHint("the columns are series, time, value, int_value, text, status, quality; the batch has %s", names(batch))
+				WithHint("The columns are series, time, value, int_value, text, status, quality; the batch has %s.", names(batch))
 		}
 		if err != nil {
 			return err

@@ -147,7 +147,7 @@ func (c *columns) floats(t *target, s *columnar.Samples, rows []int32, from sour
 			empty(s, i)
 		case math.Abs(x) > columnar.MaxMagnitude:
 			return rowError(r, plan.CodeOutOfRange, "series %q: value %g cannot be stored", t.meta.Name, n.float(r)).
-				withHint("values are finite and at most 2^500 in size (and in the range of float32 for a float series); mark what is not a measurement as bad")
+				withHint("Values are finite and at most 2^500 in size (and in the range of float32 for a float series); mark what is not a measurement as bad.")
 		default:
 			s.Floats[i] = x
 		}
@@ -267,5 +267,5 @@ func (t *target) state(name string, row int) (int64, error) {
 		}
 	}
 	return 0, rowError(row, plan.CodeInvalidValue, "series %q has no state %q", t.meta.Name, shorten(name)).
-		withHint("its states are listed in series.states; add one with UPDATE series SET states = ...")
+		withHint("Its states are listed in series.states; add one with UPDATE series SET states = ...")
 }

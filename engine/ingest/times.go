@@ -32,7 +32,7 @@ func readTimes(a arrow.Array, local *zone.Zone) (times, error) {
 		if t.TimeZone == "" {
 			if local == nil {
 				return times{}, plan.Errorf(0, plan.CodeTypeMismatch, "time stamps have no zone").
-					WithHint("send timestamps with a zone, or say on which clock they were read (zone)")
+					WithHint("Send timestamps with a zone, or say on which clock they were read (zone).")
 			}
 			out.local = local
 		}
@@ -222,7 +222,7 @@ func (t *target) instant(z *zone.Zone, local int64, row int) (int64, error) {
 	if o == zone.Skipped {
 		return 0, rowError(row, plan.CodeDatetimeRange, "the clock in %s never showed %s", z.Name(),
 			time.UnixMicro(local).UTC().Format("2006-01-02 15:04:05.999999")).
-			withHint("it was set forward over that time; is the zone right?")
+			withHint("It was set forward over that time; is the zone right?")
 	}
 	return x, nil
 }
