@@ -34,7 +34,7 @@ class Writer(threading.Thread):
 
     def __init__(self, uri, series, begin, rng):
         super().__init__(daemon=True)
-        self.uri, self.series, self.rng = uri, series, rng
+        self.uri, self.series, self.begin, self.rng = uri, series, begin, rng
         self.sent = self.acknowledged = begin
         self.error = None
 
@@ -64,14 +64,27 @@ def check(server, writers):
     """Every acknowledged slot is there with its value, and nothing is there that was not sent."""
     with fl.connect(server.uri) as client:
         for w in writers:
-            table = ask(client, f"SELECT time, value FROM samples WHERE series = '{w.series}' ORDER BY time")
+            begin = dt.datetime.fromtimestamp(w.begin, dt.timezone.utc).isoformat()
+            table = ask(client, f"SELECT time, value FROM samples WHERE series = '{w.series}' AND time >= '{begin}' ORDER BY time")
             slots = [t // SECOND for t in table["time"].cast(pa.int64()).to_pylist()]
-            assert slots == list(range(len(slots))), f"seed {SEED}: {w.series} has gaps"
-            assert w.acknowledged <= len(slots) <= w.sent, f"seed {SEED}: {w.series}: {w.acknowledged} acknowledged, {len(slots)} stored, {w.sent} sent"
+            w.stored = w.begin + len(slots)
+            assert slots == list(range(w.begin, w.stored)), f"seed {SEED}: {w.series} has gaps"
+            assert w.acknowledged <= w.stored <= w.sent, f"seed {SEED}: {w.series}: {w.acknowledged} acknowledged, {w.stored} stored, {w.sent} sent"
             assert table["value"].to_pylist() == [value(w.series, s) for s in slots], f"seed {SEED}: {w.series} has wrong values"
-            total = rows(ask(client, f"SELECT count(*), min(time), max(time), sum(value) FROM samples WHERE series = '{w.series}'"))[0]
-            assert total[0] == len(slots)
-            w.stored = len(slots)
+            everything = ask(client, f"SELECT count(*), min(time), max(time) FROM samples WHERE series = '{w.series}'")
+            assert rows(everything)[0][0] == w.stored, f"seed {SEED}: {w.series} has lost samples of earlier rounds"
+
+
+def check_values(server, stored):
+    """The values of all rounds, read anew and in any order."""
+    with fl.connect(server.uri) as client:
+        for name, n in stored.items():
+            seen = 0
+            for chunk in client.do_get(fl.Ticket(f"SELECT time, value FROM samples WHERE series = '{name}'".encode())):
+                times = chunk.data.column("time").cast(pa.int64()).to_pylist()
+                assert chunk.data.column("value").to_pylist() == [value(name, t // SECOND) for t in times], f"seed {SEED}: {name} has wrong values"
+                seen += len(times)
+            assert seen == n, f"seed {SEED}: {name}"
 
 
 def test_what_was_acknowledged_survives_kill_9(fresh):
@@ -96,6 +109,7 @@ def test_what_was_acknowledged_survives_kill_9(fresh):
         acknowledged += sum(w.acknowledged - stored[w.series] for w in writers)
         stored = {w.series: w.stored for w in writers}
     assert acknowledged > 0
+    check_values(fresh, stored)
     print(f"seed {SEED}: {KILLS} kills, {acknowledged} samples acknowledged, none lost")
     fresh.stop()
 
@@ -119,6 +133,7 @@ def test_sigterm_in_the_middle_loses_nothing(fresh):
         check(fresh, writers)
         stored = {w.series: w.stored for w in writers}
         assert all(n > 0 for n in stored.values())
+    check_values(fresh, stored)
     fresh.stop()
 
 
