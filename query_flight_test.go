@@ -6,10 +6,11 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	arrowflight "github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"google.golang.org/grpc"
@@ -35,11 +36,11 @@ func (d wire) zone(ctx context.Context) (*zone.Zone, error) {
 	return zone.Load(options.GetSessionOptions()["timezone"].GetStringValue())
 }
 
-// serveTest serves a database on loopback until the test ends, and returns a client
-// whose session lasts as long.
-func serveTest(t testing.TB, db *trellis.DB) *flightsql.Client {
+// serveTest serves a database on loopback until the test ends, by a clock of its own,
+// and returns a client whose session lasts as long.
+func serveTest(t testing.TB, db *trellis.DB, clock func() int64) *flightsql.Client {
 	t.Helper()
-	server, err := flight.New(flight.Options{Engine: db.Engine, Clock: func() int64 { return time.Now().UnixMicro() }})
+	server, err := flight.New(flight.Options{Engine: db.Engine, Clock: clock})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +153,40 @@ func TestQueryFilesThroughFlight(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			runFile(t, wire{serveTest(t, db)}, file, "through Flight", true)
+			runFile(t, wire{serveTest(t, db, func() int64 { return testNow })}, file, "through Flight", true)
 		})
+	}
+}
+
+// TestATicketAlwaysTellsTheSameTime fetches one ticket twice.
+func TestATicketAlwaysTellsTheSameTime(t *testing.T) {
+	db := openTest(t, t.TempDir())
+	t.Cleanup(func() {
+		if err := db.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+	var seconds atomic.Int64
+	client := serveTest(t, db, func() int64 { return testNow + seconds.Add(1)*1_000_000 })
+	info, err := client.Execute(t.Context(), "SELECT now()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []int64
+	for range 2 {
+		reader, err := client.DoGet(t.Context(), info.Endpoint[0].Ticket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for reader.Next() {
+			told = append(told, int64(reader.RecordBatch().Column(0).(*array.Timestamp).Value(0)))
+		}
+		if err := reader.Err(); err != nil {
+			t.Fatal(err)
+		}
+		reader.Release()
+	}
+	if len(told) != 2 || told[0] != told[1] || told[0] == testNow {
+		t.Errorf("now() is %v; the server's clock told it when the ticket was asked for", told)
 	}
 }

@@ -91,7 +91,7 @@ func notes(p *exec.NodeProfile, n plan.Node) []string {
 	}
 	c := &p.Counters
 	out = append(out,
-		fmt.Sprintf("Series: %d, segments: %d", c.Series.Load(), c.Segments.Load()),
+		fmt.Sprintf("Series: %d", p.Series.Load()),
 		fmt.Sprintf("Blocks: %d answered by summary, %d decoded, %d never looked at, %d of them in the head",
 			c.Summarized.Load(), c.Decoded.Load(), c.Skipped.Load(), c.Head.Load()),
 		fmt.Sprintf("Samples looked at: %d, bytes read: %d", c.Samples.Load(), c.Bytes.Load()))

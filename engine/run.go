@@ -29,7 +29,10 @@ type run struct {
 
 // newRun lowers and optimizes a statement for the present state of the catalog.
 func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (*run, error) {
-	now := e.opts.Clock()
+	now := st.Now
+	if now == 0 {
+		now = e.opts.Clock()
+	}
 	env := &eval.Env{Now: now, Zone: s.Zone(), Random: e.nextRandom, Setting: s.Value, User: s.user}
 	var err error
 	if env.Params, err = bind(st, params, env); err != nil {

@@ -17,6 +17,7 @@ type Statement struct {
 	Fields []plan.Field // columns of the result; none for an update
 	Params []plan.Type  // types of $1, $2, ...
 	Update bool         // whether it is run by Exec, not by Query
+	Now    int64        // the instant that now() tells; 0: that at which it is run
 }
 
 // Schema returns the Arrow schema of the result.

@@ -44,6 +44,7 @@ func (s *Server) prepare(ctx context.Context, c *call, st *statement) (*work, er
 	if err != nil {
 		return nil, inStatement(err, st.text)
 	}
+	prepared.Now = st.now
 	return &work{st, s, c, session, prepared}, nil
 }
 

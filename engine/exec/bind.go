@@ -52,6 +52,9 @@ func (q *query) bind(ctx context.Context, n *plan.Scan) (*binding, error) {
 	for _, row := range b.rows {
 		b.sel.Series = append(b.sel.Series, q.Series.Series[row])
 	}
+	if q.Profile != nil {
+		q.Profile.of(n).Series.Store(int64(len(b.rows)))
+	}
 	if err := q.bindRanges(ctx, b, s.LocalWhere, span); err != nil {
 		return nil, err
 	}

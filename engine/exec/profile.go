@@ -27,6 +27,7 @@ type NodeProfile struct {
 	Rows  atomic.Int64 // that it passed on
 	Nanos atomic.Int64 // in it and in what it reads; of all workers
 
+	Series   atomic.Int64      // that a scan of samples reads
 	Counters columnar.Counters // of a scan of samples
 }
 

@@ -26,6 +26,7 @@ func rules() []rule {
 		{"fold constants", everywhere(fold)},
 		{"optimize subqueries", everywhere(subqueries)},
 		{"join with series", everywhere(joinSeries)},
+		{"distinct keys of semi joins", everywhere(distinctKeys)},
 		{"push filters down", pushFilters},
 		{"filter in the scan", everywhere(scanFilter)},
 		{"merge projections", everywhere(mergeProjects)},
