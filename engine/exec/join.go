@@ -32,6 +32,7 @@ type hashJoin struct {
 	first   []int32  // by group: its first row of right, -1 for none
 	next    []int32  // by row of right: the next one of the group
 	matched columnar.Bitmap
+	probing *probing            // the left batch at hand; nil: none
 	pending []arrow.RecordBatch // output that is ready
 }
 
@@ -77,21 +78,10 @@ func (j *hashJoin) Next(ctx context.Context) (arrow.RecordBatch, error) {
 			return nil, err
 		}
 		j.matched = columnar.NewBitmap(len(j.next))
+		j.turnRound()
 	}
 	for len(j.pending) == 0 {
-		if j.ended {
-			return nil, io.EOF
-		}
-		b, err := j.left.Next(ctx)
-		switch {
-		case errors.Is(err, io.EOF):
-			j.ended = true
-			err = j.rest()
-		case err == nil:
-			err = j.probe(ctx, b)
-			b.Release()
-		}
-		if err != nil {
+		if err := j.advance(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -100,8 +90,40 @@ func (j *hashJoin) Next(ctx context.Context) (arrow.RecordBatch, error) {
 	return b, nil
 }
 
+// advance goes on with the left batch at hand, or with the next one; io.EOF after
+// the last.
+func (j *hashJoin) advance(ctx context.Context) error {
+	switch {
+	case j.ended:
+		return io.EOF
+	case j.probing != nil:
+		return j.probe(ctx)
+	}
+	b, err := j.left.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		j.ended = true
+		return j.rest()
+	}
+	if err != nil {
+		return err
+	}
+	return j.begin(b)
+}
+
+// turnRound puts the rows of every group in the order in which they came.
+func (j *hashJoin) turnRound() {
+	for g, row := range j.first {
+		before := int32(-1)
+		for row >= 0 {
+			row, j.next[row], before = j.next[row], before, row
+		}
+		j.first[g] = before
+	}
+}
+
 // Close implements columnar.Stream.
 func (j *hashJoin) Close() error {
+	j.forget()
 	for _, b := range j.pending {
 		b.Release()
 	}
@@ -130,8 +152,7 @@ func (j *hashJoin) build(b arrow.RecordBatch) error {
 		j.columns[i].addAll(&v)
 		size += j.columns[i].size()
 	}
-	// Rows are put before those that are there: they come out newest first, and
-	// probe turns them round.
+	// Rows are put before those that are there; turnRound puts them in order.
 	for i, g := range ids {
 		row := int32(len(j.next))
 		if anyNull(keys, i) {

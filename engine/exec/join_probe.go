@@ -15,40 +15,82 @@ import (
 // the right input.
 type pairing struct{ left, right []int32 }
 
-// probe finds the pairs of a left batch and makes output of them.
-func (j *hashJoin) probe(ctx context.Context, b arrow.RecordBatch) error {
+// probing is a left batch whose partners are being looked for.
+type probing struct {
+	batch arrow.RecordBatch
+	keys  []eval.Vector
+	found columnar.Bitmap // left rows with a partner
+	pairs pairing         // not yet output
+
+	left  int   // the present left row
+	right int32 // its next partner; -1 for no more, notYet before it was looked for
+}
+
+const notYet = -2
+
+// begin begins to look for the partners of a left batch, which the join now owns.
+func (j *hashJoin) begin(b arrow.RecordBatch) error {
 	keys, err := vectors(j.leftKeys, b)
 	if err != nil {
+		b.Release()
 		return err
 	}
-	n := int(b.NumRows())
-	found := columnar.NewBitmap(n) // left rows with a partner
-	var pairs pairing
-	for i := range n {
-		from := len(pairs.right)
-		if group := int32(-1); !anyNull(keys, i) && len(j.first) > 0 {
-			group = j.table.lookup(keys, i)
-			if group >= 0 {
-				for row := j.first[group]; row >= 0; row = j.next[row] {
-					pairs.left = append(pairs.left, int32(i))
-					pairs.right = append(pairs.right, row)
-				}
-			}
+	j.probing = &probing{batch: b, keys: keys, found: columnar.NewBitmap(int(b.NumRows())), right: notYet}
+	return nil
+}
+
+// probe goes on with the present left batch until there is output, or the batch is
+// done. So a row with very many partners fills no more than a batch at a time.
+func (j *hashJoin) probe(ctx context.Context) error {
+	p := j.probing
+	for ; p.left < int(p.batch.NumRows()); p.left, p.right = p.left+1, notYet {
+		if p.right == notYet {
+			p.right = j.firstPartner(p.keys, p.left)
 		}
-		slices.Reverse(pairs.right[from:])
-		if len(pairs.left) >= batchRows {
+		for p.right >= 0 {
+			p.pairs.left = append(p.pairs.left, int32(p.left))
+			p.pairs.right = append(p.pairs.right, p.right)
+			p.right = j.next[p.right]
+			if len(p.pairs.left) < batchRows {
+				continue
+			}
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if err := j.emit(b, &pairs, found); err != nil {
+			if err := j.emit(p.batch, &p.pairs, p.found); err != nil {
 				return err
+			}
+			if len(j.pending) > 0 {
+				return nil
 			}
 		}
 	}
-	if err := j.emit(b, &pairs, found); err != nil {
+	defer j.forget()
+	if err := j.emit(p.batch, &p.pairs, p.found); err != nil {
 		return err
 	}
-	return j.emitLeft(b, found)
+	return j.emitLeft(p.batch, p.found)
+}
+
+// forget gives back the present left batch.
+func (j *hashJoin) forget() {
+	if j.probing != nil {
+		j.probing.batch.Release()
+		j.probing = nil
+	}
+}
+
+// firstPartner returns the first row of the right input whose keys equal those of row
+// i, -1 for none.
+func (j *hashJoin) firstPartner(keys []eval.Vector, i int) int32 {
+	if anyNull(keys, i) || len(j.first) == 0 {
+		return -1
+	}
+	group := j.table.lookup(keys, i)
+	if group < 0 {
+		return -1
+	}
+	return j.first[group]
 }
 
 // emit makes output of the pairs for which the condition holds, and forgets them.
