@@ -84,7 +84,7 @@ func Write(ctx context.Context, w io.Writer, rows columnar.Stream, o Options) (S
 			return shown, out.close()
 		}
 		if err != nil {
-			return shown, errors.Join(err, closeAfter(out, o.Format))
+			return shown, errors.Join(err, closeAfter(out, o.Format, shown.Rows))
 		}
 		n := batch.NumRows()
 		if o.Format == Table && o.MaxRows > 0 && shown.Rows+n > int64(o.MaxRows) {
@@ -96,7 +96,7 @@ func Write(ctx context.Context, w io.Writer, rows columnar.Stream, o Options) (S
 		batch.Release()
 		shown.Rows += n
 		if err != nil {
-			return shown, errors.Join(err, closeAfter(out, o.Format))
+			return shown, errors.Join(err, closeAfter(out, o.Format, shown.Rows))
 		}
 		if shown.More {
 			return shown, out.close()
@@ -105,9 +105,10 @@ func Write(ctx context.Context, w io.Writer, rows columnar.Stream, o Options) (S
 }
 
 // closeAfter closes a sink after an error. The rows that were before the error are
-// shown, but no half-written file is made to look whole.
-func closeAfter(s sink, f Format) error {
-	if f == Table || f == CSV || f == Lines {
+// shown, but no half-written file is made to look whole, and no table without rows is
+// shown.
+func closeAfter(s sink, f Format, rows int64) error {
+	if f == CSV || f == Lines || f == Table && rows > 0 {
 		return s.close()
 	}
 	return nil
