@@ -17,6 +17,24 @@ type callContext struct {
 	env    *Env
 	result plan.Type
 	at     int
+	text   int // bytes of text made for the batch at hand
+}
+
+// maxTextVector bounds the text that one function makes for a batch, and that a
+// column of a result holds.
+const maxTextVector = 256 << 20
+
+// grow counts n bytes of text that the kernel is about to make.
+func (c *callContext) grow(n int) error {
+	if c.text += n; c.text > maxTextVector {
+		return tooMuchText()
+	}
+	return nil
+}
+
+func tooMuchText() error {
+	return plan.Errorf(0, plan.CodeOutOfMemory, "a batch of rows would hold more than %d MiB of text", maxTextVector>>20).
+		WithHint("Make shorter texts, or select fewer rows at once.")
 }
 
 // kernels holds the functions by signature: name(type,type). Each file of
@@ -128,7 +146,8 @@ func (c call) eval(b *batch) (Vector, error) {
 	if allConst && len(args) > 0 {
 		n = min(n, 1)
 	}
-	v, err := c.run(&c.context, args, n)
+	context := c.context
+	v, err := c.run(&context, args, n)
 	if err != nil {
 		return Vector{}, c.position(err)
 	}

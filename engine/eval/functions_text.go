@@ -14,7 +14,7 @@ import (
 
 // Functions of text. Positions and lengths count characters.
 var (
-	_ = register("||", binary(func(a, b string) string { return a + b }), plan.Text, plan.Text)
+	_ = register("||", binaryErr(join), plan.Text, plan.Text)
 	_ = registerLengths("length", "char_length", "character_length")
 	_ = register("octet_length", unary(func(s string) int64 { return int64(len(s)) }), plan.Text)
 	_ = register("lower", unary(strings.ToLower), plan.Text)
@@ -51,6 +51,10 @@ const maxTextResult = 16 << 20
 
 func tooLong() error {
 	return plan.Errorf(0, plan.CodeTooMany, "a text of more than %d bytes would result", maxTextResult)
+}
+
+func join(c *callContext, a, b string) (string, error) {
+	return a + b, c.grow(len(a) + len(b))
 }
 
 func registerLengths(names ...string) struct{} {
@@ -130,12 +134,16 @@ func initcap(s string) string {
 	}, s)
 }
 
-func replaceAll(_ *callContext, s, from, to string) (string, error) {
+func replaceAll(c *callContext, s, from, to string) (string, error) {
 	if from == "" {
 		return s, nil
 	}
-	if grown := len(s) + strings.Count(s, from)*(len(to)-len(from)); grown > maxTextResult {
+	grown := len(s) + strings.Count(s, from)*(len(to)-len(from))
+	if grown > maxTextResult {
 		return "", tooLong()
+	}
+	if err := c.grow(grown); err != nil {
+		return "", err
 	}
 	return strings.ReplaceAll(s, from, to), nil
 }
@@ -187,7 +195,7 @@ func strpos(s, part string) int64 {
 }
 
 // concat joins its arguments; NULLs are left out.
-func concat(_ *callContext, args []Vector, n int) (Vector, error) {
+func concat(c *callContext, args []Vector, n int) (Vector, error) {
 	out := make([]string, n)
 	var b strings.Builder
 	for i := range out {
@@ -197,13 +205,16 @@ func concat(_ *callContext, args []Vector, n int) (Vector, error) {
 				b.WriteString(args[k].Strs[i&args[k].mask()])
 			}
 		}
+		if err := c.grow(b.Len()); err != nil {
+			return Vector{}, err
+		}
 		out[i] = b.String()
 	}
 	return of(out, nil), nil
 }
 
 // concatWith joins its arguments after the first with the first between them.
-func concatWith(_ *callContext, args []Vector, n int) (Vector, error) {
+func concatWith(c *callContext, args []Vector, n int) (Vector, error) {
 	out := make([]string, n)
 	valid := columnar.NewBitmap(n)
 	var parts []string
@@ -219,12 +230,15 @@ func concatWith(_ *callContext, args []Vector, n int) (Vector, error) {
 			}
 		}
 		out[i] = strings.Join(parts, args[0].Strs[i&args[0].mask()])
+		if err := c.grow(len(out[i])); err != nil {
+			return Vector{}, err
+		}
 	}
 	return of(out, valid), nil
 }
 
 func registerPad(name string, join func(s, fill string) string) struct{} {
-	pad := func(_ *callContext, s string, length int64, fill string) (string, error) {
+	pad := func(c *callContext, s string, length int64, fill string) (string, error) {
 		n := int64(utf8.RuneCountInString(s))
 		switch {
 		case length <= n:
@@ -236,18 +250,24 @@ func registerPad(name string, join func(s, fill string) string) struct{} {
 		}
 		width := int64(utf8.RuneCountInString(fill))
 		times := (length - n + width - 1) / width
+		if err := c.grow(len(s) + int(times)*len(fill)); err != nil {
+			return "", err
+		}
 		return join(s, charRange(strings.Repeat(fill, int(times)), 0, length-n)), nil
 	}
 	register(name, binaryErr(func(c *callContext, s string, length int64) (string, error) { return pad(c, s, length, " ") }), plan.Text, plan.Bigint)
 	return register(name, ternaryErr(pad), plan.Text, plan.Bigint, plan.Text)
 }
 
-func repeatText(_ *callContext, s string, count int64) (string, error) {
+func repeatText(c *callContext, s string, count int64) (string, error) {
 	if count <= 0 || s == "" {
 		return "", nil
 	}
 	if count > maxTextResult/int64(len(s)) {
 		return "", tooLong()
+	}
+	if err := c.grow(len(s) * int(count)); err != nil {
+		return "", err
 	}
 	return strings.Repeat(s, int(count)), nil
 }

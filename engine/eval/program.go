@@ -104,6 +104,9 @@ func (p *Program) Eval(in arrow.RecordBatch) (arrow.Array, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.textSize() > maxTextVector {
+		return nil, tooMuchText()
+	}
 	return v.Array(), nil
 }
 

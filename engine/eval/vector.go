@@ -290,6 +290,18 @@ func monthDayNano(s plan.Span) arrow.MonthDayNanoInterval {
 	return arrow.MonthDayNanoInterval{Months: s.Months, Days: s.Days, Nanoseconds: s.Micros * 1000}
 }
 
+// textSize returns the bytes of text that the vector's rows hold.
+func (v *Vector) textSize() int {
+	size := 0
+	for _, s := range v.Strs {
+		size += len(s)
+	}
+	if v.Const {
+		return size * v.Len
+	}
+	return size
+}
+
 // flatten lays strings end to end; NULLs are empty.
 func flatten(strs []string, valid columnar.Bitmap) (offsets []int32, data []byte) {
 	offsets = make([]int32, len(strs)+1)
