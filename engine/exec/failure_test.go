@@ -85,7 +85,7 @@ func TestMemoryIsLimited(t *testing.T) {
 		"SELECT count(DISTINCT time) FROM samples",
 		"SELECT a.time FROM samples a JOIN samples b ON a.value = b.value",
 		"SELECT time FROM samples INTERSECT SELECT time FROM samples",
-		"SELECT * FROM generate_series(1, 10000000) a",
+		"SELECT * FROM generate_series(1, 10000000) a ORDER BY a DESC",
 	} {
 		for _, workers := range []int{1, 4} {
 			o := exec.Options{Source: src, Series: table, Env: env(t), Workers: workers, Memory: 200_000}

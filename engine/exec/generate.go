@@ -2,65 +2,91 @@ package exec
 
 import (
 	"context"
+	"io"
 	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// buildGenerate returns the values of generate_series.
-func (q *query) buildGenerate(n *plan.Generate) (columnar.Stream, error) {
-	held := account{memory: q.memory}
-	compute := func(ctx context.Context) ([]column, error) {
-		g := generator{node: n, out: column{t: n.Col.Type}}
-		var bounds [3]plan.Literal
-		for i, e := range []plan.Expr{n.From, n.To, n.Step} {
-			l, err := eval.Constant(e, q.Env)
-			if err != nil {
-				return nil, err
-			}
-			if l.IsNull() {
-				return []column{g.out}, nil
-			}
-			bounds[i] = l
-		}
-		err := g.fill(ctx, q, bounds[0], bounds[1], bounds[2], &held)
-		return []column{g.out}, err
-	}
-	return &rows{fields: n.Fields(), compute: compute, release: func() error { held.close(); return nil }}, nil
-}
-
-// generator fills a column with the values from one to another.
+// generator yields the values from one to another, batch by batch.
 type generator struct {
-	node *plan.Generate
-	out  column
+	query *query
+	node  *plan.Generate
+
+	begun          bool
+	ended          bool
+	from, to, step plan.Literal
+	up             int          // 1 or -1: the step's sign
+	k              int64        // steps taken
+	last           plan.Literal // the value yielded last
 }
 
-func (g *generator) fill(ctx context.Context, q *query, from, to, step plan.Literal, held *account) error {
-	direction, err := g.direction(step)
-	if err != nil {
-		return err
+func (q *query) buildGenerate(n *plan.Generate) (columnar.Stream, error) {
+	return &generator{query: q, node: n}, nil
+}
+
+// Schema implements columnar.Stream.
+func (g *generator) Schema() *arrow.Schema { return eval.Schema(g.node.Fields()) }
+
+// Close implements columnar.Stream.
+func (g *generator) Close() error {
+	g.ended = true
+	return nil
+}
+
+// Next implements columnar.Stream.
+func (g *generator) Next(ctx context.Context) (arrow.RecordBatch, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
-	for k := int64(0); ; k++ {
-		value, ok, err := g.value(q, from, step, k)
-		if err != nil || !ok {
+	if !g.begun && !g.ended {
+		g.begun = true
+		if err := g.begin(); err != nil {
+			return nil, err
+		}
+	}
+	out := column{t: g.node.Col.Type}
+	for !g.ended && out.len() < batchRows {
+		value, ok, err := g.value()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			g.ended = true
+			break
+		}
+		v, limit := eval.FromLiteral(value, 1), eval.FromLiteral(g.to, 1)
+		if compareAt(&v, 0, &limit, 0)*g.up > 0 {
+			g.ended = true
+			break
+		}
+		out.add(&v, 0)
+		g.last = value
+		g.k++
+	}
+	if out.len() == 0 {
+		return nil, io.EOF
+	}
+	return batchOf(g.Schema(), []column{out}, 0, out.len()), nil
+}
+
+// begin computes the bounds and the step; there is nothing where one is NULL.
+func (g *generator) begin() (err error) {
+	exprs := []plan.Expr{g.node.From, g.node.To, g.node.Step}
+	for i, to := range []*plan.Literal{&g.from, &g.to, &g.step} {
+		if *to, err = eval.Constant(exprs[i], g.query.Env); err != nil {
 			return err
 		}
-		v, last := eval.FromLiteral(value, 1), eval.FromLiteral(to, 1)
-		if compareAt(&v, 0, &last, 0)*direction > 0 {
-			return nil
-		}
-		g.out.add(&v, 0)
-		if k%4096 == 0 {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if err := held.set(g.out.size()); err != nil {
-				return err
-			}
-		}
+		g.ended = g.ended || to.IsNull()
 	}
+	if !g.ended {
+		g.up, err = g.direction(g.step)
+	}
+	return err
 }
 
 // direction returns 1 for a step up and -1 for a step down.
@@ -77,7 +103,8 @@ func (g *generator) direction(step plan.Literal) (int, error) {
 }
 
 // value returns from + k·step; ok is false past the ends of the type.
-func (g *generator) value(q *query, from, step plan.Literal, k int64) (plan.Literal, bool, error) {
+func (g *generator) value() (plan.Literal, bool, error) {
+	from, step, k := g.from, g.step, g.k
 	out := plan.Literal{T: from.T}
 	switch first := from.Value.(type) {
 	case float64:
@@ -99,8 +126,7 @@ func (g *generator) value(q *query, from, step plan.Literal, k int64) (plan.Lite
 	if k == 0 {
 		return from, true, nil
 	}
-	last := g.out.vector()
-	before := last.Literal(g.out.len() - 1)
-	next, err := eval.Constant(plan.NewCall(g.node.Step.Pos(), "+", &before, &step), q.Env)
+	before := g.last
+	next, err := eval.Constant(plan.NewCall(g.node.Step.Pos(), "+", &before, &step), g.query.Env)
 	return next, err == nil, err
 }
