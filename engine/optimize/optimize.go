@@ -30,6 +30,7 @@ func rules() []rule {
 		{"push filters down", pushFilters},
 		{"filter in the scan", everywhere(scanFilter)},
 		{"merge projections", everywhere(mergeProjects)},
+		{"order of scans", everywhere(scanOrder)},
 		{"prune columns", prune},
 		{"drop projections", everywhere(dropProjects)},
 		{"answer from summaries", everywhere(summaries)},
