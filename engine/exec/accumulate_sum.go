@@ -2,6 +2,7 @@ package exec
 
 import (
 	"math"
+	"math/big"
 	"math/bits"
 
 	"github.com/trellisdb/trellis/engine/eval"
@@ -19,8 +20,11 @@ func newSum(a *plan.Aggregation) accumulator {
 }
 
 func newAverage(a *plan.Aggregation) accumulator {
-	if a.Func.Result == plan.Interval {
+	switch {
+	case a.Func.Result == plan.Interval:
 		return &spanSums{at: a.At, mean: true}
+	case a.Func.Args[0] == plan.Bigint:
+		return &intMeans{}
 	}
 	return &moments{want: mean}
 }
@@ -44,6 +48,18 @@ func (w wide) int64() (int64, bool) { return int64(w.low), w.high == int64(w.low
 
 // float returns about the integer.
 func (w wide) float() float64 { return math.Ldexp(float64(w.high), 64) + float64(w.low) }
+
+// over returns the integer divided by a positive one, rounded once.
+func (w wide) over(n int64) float64 {
+	const exact = 1 << 53 // doubles hold every integer up to here
+	if x, ok := w.int64(); ok && -exact <= x && x <= exact && n <= exact {
+		return float64(x) / float64(n)
+	}
+	sum := new(big.Int).Lsh(big.NewInt(w.high), 64)
+	sum.Add(sum, new(big.Int).SetUint64(w.low))
+	quotient, _ := new(big.Rat).SetFrac(sum, big.NewInt(n)).Float64()
+	return quotient
+}
 
 // intSums is sum(bigint). Sums that leave the range on the way are no error.
 type intSums struct {
@@ -89,6 +105,48 @@ func (s *intSums) result() (eval.Vector, error) {
 }
 
 func (s *intSums) size() int64 { return 17 * int64(cap(s.sums)) }
+
+// intMeans is avg(bigint): the exact sum divided by the count, rounded once.
+type intMeans struct {
+	n    []int64
+	sums []wide
+}
+
+func (m *intMeans) grow(n int) { m.n, m.sums = extend(m.n, n), extend(m.sums, n) }
+
+func (m *intMeans) update(in *input) error {
+	v := &in.args[0]
+	at := -1
+	if v.Const {
+		at = 0
+	}
+	in.each(in.valid(1), func(i int, g int32) {
+		m.sums[g].add(v.Ints[i&at])
+		m.n[g]++
+	})
+	return nil
+}
+
+func (m *intMeans) merge(o accumulator, to []int32) error {
+	other := o.(*intMeans)
+	for g, n := range other.n {
+		m.n[to[g]] += n
+		m.sums[to[g]].addWide(other.sums[g])
+	}
+	return nil
+}
+
+func (m *intMeans) result() (eval.Vector, error) {
+	out := make([]float64, len(m.n))
+	for g, n := range m.n {
+		if n > 0 {
+			out[g] = m.sums[g].over(n)
+		}
+	}
+	return optional(eval.Vector{T: plan.Double, Floats: out}, len(out), func(g int) bool { return m.n[g] > 0 }), nil
+}
+
+func (m *intMeans) size() int64 { return 24 * int64(cap(m.n)) }
 
 // spanSums is sum and avg of intervals, field by field.
 type spanSums struct {

@@ -39,6 +39,7 @@ var aggregateTable = []aggregateSignature{
 	{"sum(bigint) bigint", nil, 0, 0, "The sum; an error where it does not fit."},
 	{"sum(interval) interval", nil, 0, 0, "The sum."},
 	{"avg(double) double", nil, columnar.StatSum, mergeable, "The mean."},
+	{"avg(bigint) double", nil, 0, 0, "The mean, rounded once."},
 	{"avg(interval) interval", nil, 0, 0, "The mean."},
 	{"min(O) O", nil, columnar.StatRange, mergeable, "The smallest value."},
 	{"max(O) O", nil, columnar.StatRange, mergeable, "The largest value."},

@@ -43,7 +43,8 @@ func TestResolveAggregate(t *testing.T) {
 	}{
 		{"count", nil, "count()"},
 		{"sum", []Type{Bigint}, "sum(bigint)"},
-		{"avg", []Type{Bigint}, "avg(double precision)"},
+		{"avg", []Type{Bigint}, "avg(bigint)"},
+		{"avg", []Type{Unknown}, "avg(double precision)"},
 		{"first", []Type{Double, Timestamptz}, "first(double precision, timestamp with time zone)"},
 		{"first", []Type{Text, Timestamp}, "first(text, timestamp without time zone)"},
 		{"percentile_disc", []Type{Double, Text}, "percentile_disc(double precision, text)"},

@@ -8,10 +8,7 @@ import (
 )
 
 // unit is a unit of an interval: months, days or microseconds.
-type unit struct {
-	months, days float64
-	micros       float64
-}
+type unit struct{ months, days, micros int64 }
 
 var intervalUnits = map[string]unit{
 	"microsecond": {micros: 1}, "us": {micros: 1}, "usec": {micros: 1}, "usecs": {micros: 1}, "µs": {micros: 1},
@@ -25,15 +22,25 @@ var intervalUnits = map[string]unit{
 	"decade": {months: 120}, "century": {months: 1200}, "centuries": {months: 1200}, "millennium": {months: 12000}, "millennia": {months: 12000},
 }
 
-// span adds up the parts of an interval before they are rounded.
-type span struct{ months, days, micros float64 }
+// number is a decimal number: its whole part, and the rest of the same sign.
+type number struct {
+	whole    int64
+	fraction float64
+	overflow bool // the whole part does not fit
+}
+
+// span adds up the parts of an interval.
+type span struct {
+	months, days, micros int64
+	overflow             bool // a part does not fit
+}
 
 // ParseInterval reads an interval: 1 month, 1 year 2 mons -3 days 04:05:06.7, 15m,
 // 1 h, @ 2 hours ago, 1-2 (years-months), and ISO 8601's P1Y2M3DT4H5M6S. A number
-// without a unit is of the given one. Fractions of months become days (30 to a
-// month), those of days become time, as in PostgreSQL. The time is exact to the
-// microsecond up to 285 years. The error is an *Error with
-// CodeDatetimeFormat.
+// without a unit is of the given one. Whole numbers are exact. Fractions of months
+// become days (30 to a month), those of days become time, as in PostgreSQL. The
+// error is an *Error with CodeDatetimeFormat, or CodeDatetimeRange where the
+// interval does not fit.
 func ParseInterval(text, defaultUnit string) (any, error) {
 	trimmed := strings.TrimSpace(text)
 	var s span
@@ -43,31 +50,41 @@ func ParseInterval(text, defaultUnit string) (any, error) {
 	} else {
 		ok = s.readWords(strings.TrimSpace(strings.TrimPrefix(trimmed, "@")), defaultUnit)
 	}
-	if !ok {
+	switch {
+	case !ok:
 		return nil, badSyntax(text, Interval).WithHint("Write an interval as 1 month, 15 minutes, 1 day 02:03:04 or P1DT2H.")
-	}
-	return s.round(text)
-}
-
-// add adds n of a unit: whole months, the fraction in days of a 30-day month, and
-// so on.
-func (s *span) add(n float64, u unit) {
-	months := n * u.months
-	whole := math.Trunc(months)
-	s.months += whole
-	days := n*u.days + math.Round((months-whole)*30*1e6)/1e6
-	whole = math.Trunc(days)
-	s.days += whole
-	s.micros += n*u.micros + math.Round((days-whole)*microsPerDay)
-}
-
-// round makes a Span of the sums.
-func (s *span) round(text string) (any, error) {
-	micros := math.RoundToEven(s.micros)
-	if math.Abs(s.months) > math.MaxInt32 || math.Abs(s.days) > math.MaxInt32 || math.Abs(micros) >= math.MaxInt64 {
+	case s.overflow || int64(int32(s.months)) != s.months || int64(int32(s.days)) != s.days:
 		return nil, Errorf(0, CodeDatetimeRange, "interval out of range: %q", text)
 	}
-	return Span{Months: int32(s.months), Days: int32(s.days), Micros: int64(micros)}, nil
+	return Span{Months: int32(s.months), Days: int32(s.days), Micros: s.micros}, nil
+}
+
+// add adds n of a unit, or takes it away where sign is -1: whole months, the
+// fraction in days of a 30-day month, and so on.
+func (s *span) add(sign int64, n number, u unit) {
+	s.overflow = s.overflow || n.overflow
+	s.extend(&s.months, n.whole, sign*u.months)
+	s.extend(&s.days, n.whole, sign*u.days)
+	s.extend(&s.micros, n.whole, sign*u.micros)
+	if n.fraction == 0 {
+		return
+	}
+	f := float64(sign) * n.fraction
+	months, restOfMonth := math.Modf(f * float64(u.months))
+	days, restOfDay := math.Modf(f*float64(u.days) + math.Round(restOfMonth*30*1e6)/1e6)
+	s.extend(&s.months, int64(months), 1)
+	s.extend(&s.days, int64(days), 1)
+	s.extend(&s.micros, int64(math.RoundToEven(f*float64(u.micros))+math.Round(restOfDay*microsPerDay)), 1)
+}
+
+// extend adds n × unit to one of the parts.
+func (s *span) extend(part *int64, n, unit int64) {
+	product := n * unit
+	sum := *part + product
+	if unit != 0 && product/unit != n || unit == -1 && n == math.MinInt64 || (sum > *part) != (product > 0) {
+		s.overflow = true
+	}
+	*part = sum
 }
 
 // readISO reads what follows the P of ISO 8601's form with designators.
@@ -91,7 +108,7 @@ func (s *span) readISO(rest string) bool {
 		if !ok {
 			return false
 		}
-		s.add(n, intervalUnits[name])
+		s.add(1, n, intervalUnits[name])
 		rest, read = after[1:], true
 	}
 	return read
@@ -99,7 +116,8 @@ func (s *span) readISO(rest string) bool {
 
 // readWords reads numbers with units, years-months and a time of day.
 func (s *span) readWords(text, defaultUnit string) bool {
-	sign, n, pending, read := 1.0, 0.0, false, false
+	var n number
+	sign, pending, read := int64(1), false, false
 	if before, ok := strings.CutSuffix(strings.ToLower(text), " ago"); ok {
 		text, sign = before, -1
 	}
@@ -110,7 +128,7 @@ func (s *span) readWords(text, defaultUnit string) bool {
 			if !ok || !pending {
 				return false
 			}
-			s.add(sign*n, u)
+			s.add(sign, n, u)
 			text, pending, read = rest, false, true
 			continue
 		}
@@ -118,15 +136,14 @@ func (s *span) readWords(text, defaultUnit string) bool {
 			return false // two numbers in a row
 		}
 		if field, rest := cutField(text); strings.Contains(field, ":") {
-			micros, ok := signedClock(field)
-			if !ok {
+			if !s.addClock(sign, field) {
 				return false
 			}
-			s.micros += sign * micros
 			text, read = rest, true
 			continue
 		} else if years, months, ok := yearsMonths(field); ok {
-			s.months += sign * (12*years + months)
+			s.add(sign, years, intervalUnits["year"])
+			s.add(sign, months, intervalUnits["month"])
 			text, read = rest, true
 			continue
 		}
@@ -137,7 +154,7 @@ func (s *span) readWords(text, defaultUnit string) bool {
 		pending = true
 	}
 	if pending {
-		s.add(sign*n, intervalUnits[defaultUnit])
+		s.add(sign, n, intervalUnits[defaultUnit])
 	}
 	return pending || read
 }
@@ -170,55 +187,76 @@ func cutField(text string) (field, rest string) {
 }
 
 // leadingNumber reads the decimal number at the start of a text.
-func leadingNumber(text string) (n float64, rest string, ok bool) {
+func leadingNumber(text string) (n number, rest string, ok bool) {
 	end := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsDigit(r) && !strings.ContainsRune("+-.", r) })
 	if end < 0 {
 		end = len(text)
 	}
 	const longest = 25
-	if end == 0 || end > longest {
-		return 0, text, false
+	if end > longest {
+		return number{}, text, false
 	}
-	n, err := strconv.ParseFloat(text[:end], 64)
-	return n, text[end:], err == nil
+	n, ok = readNumber(text[:end])
+	return n, text[end:], ok
 }
 
-// signedClock reads 02:03, 02:03:04.5 or -02:03:04, of any number of hours, in
-// microseconds.
-func signedClock(field string) (float64, bool) {
-	sign := 1.0
-	if field[0] == '-' || field[0] == '+' {
-		if field[0] == '-' {
-			sign = -1
-		}
-		field = field[1:]
+// readNumber reads digits with a sign and a point, both optional.
+func readNumber(text string) (n number, ok bool) {
+	digits, sign := text, 1.0
+	if rest, minus := strings.CutPrefix(text, "-"); minus {
+		digits, sign = rest, -1
+	} else {
+		digits = strings.TrimPrefix(text, "+")
+	}
+	whole, fraction, _ := strings.Cut(digits, ".")
+	if !allDigits(whole + fraction) {
+		return number{}, false
+	}
+	if whole != "" {
+		var err error
+		n.whole, err = strconv.ParseInt(text[:len(text)-len(digits)+len(whole)], 10, 64)
+		n.overflow = err != nil
+	}
+	if fraction != "" {
+		f, err := strconv.ParseFloat("0."+fraction, 64)
+		n.fraction, ok = sign*f, err == nil
+		return n, ok
+	}
+	return n, true
+}
+
+// addClock adds a time of day of any number of hours: 02:03, 02:03:04.5 or
+// -02:03:04.
+func (s *span) addClock(sign int64, field string) bool {
+	if rest, minus := strings.CutPrefix(field, "-"); minus {
+		sign, field = -sign, rest
+	} else {
+		field = strings.TrimPrefix(field, "+")
 	}
 	parts := strings.Split(field, ":")
 	if len(parts) > 3 {
-		return 0, false
+		return false
 	}
-	micros := 0.0
 	for i, part := range parts {
-		n, err := strconv.ParseFloat(part, 64)
-		if err != nil || !allDigits(strings.ReplaceAll(part, ".", "")) || i > 0 && n >= 60 || i < 2 && strings.Contains(part, ".") {
-			return 0, false
+		n, ok := readNumber(part)
+		if !ok || !allDigits(part[:1]) || i < 2 && strings.Contains(part, ".") {
+			return false
 		}
-		micros += n * []float64{microsPerHour, microsPerMinute, microsPerSecond}[i]
+		s.overflow = s.overflow || n.whole > []int64{math.MaxInt64, 59, 60}[i]
+		s.add(sign, n, unit{micros: []int64{microsPerHour, microsPerMinute, microsPerSecond}[i]})
 	}
-	return sign * micros, true
+	return true
 }
 
 // yearsMonths reads SQL's 1-2 and -1-2.
-func yearsMonths(field string) (years, months float64, ok bool) {
-	sign := 1.0
-	if rest, minus := strings.CutPrefix(field, "-"); minus {
-		sign, field = -1, rest
-	}
-	y, m, found := strings.Cut(field, "-")
+func yearsMonths(field string) (years, months number, ok bool) {
+	digits := strings.TrimPrefix(field, "-")
+	y, m, found := strings.Cut(digits, "-")
 	if !found || !allDigits(y) || !allDigits(m) {
-		return 0, 0, false
+		return number{}, number{}, false
 	}
-	years, errY := strconv.ParseFloat(y, 64)
-	months, errM := strconv.ParseFloat(m, 64)
-	return sign * years, sign * months, errY == nil && errM == nil && months < 12
+	sign := field[:len(field)-len(digits)]
+	years, _ = readNumber(sign + y)
+	months, _ = readNumber(sign + m)
+	return years, months, max(months.whole, -months.whole) < 12
 }

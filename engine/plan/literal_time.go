@@ -21,6 +21,7 @@ type when struct {
 	half             string // am or pm
 	zone             *zone.Zone
 	special          string // now, epoch, infinity, -infinity
+	overflow         bool   // a field is a number that is too large
 }
 
 // Years that timestamps may have, such that every instant fits an int64.
@@ -122,7 +123,10 @@ func readWhen(text string, t Type, z *zone.Zone, now int64) (*when, error) {
 		default:
 			numbers = append(numbers, word)
 		}
-		if !ok {
+		switch {
+		case w.overflow:
+			return nil, fieldRange(text)
+		case !ok:
 			return nil, badWhen(text, t)
 		}
 	}
@@ -133,6 +137,11 @@ func readWhen(text string, t Type, z *zone.Zone, now int64) (*when, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// fieldRange is the error for a day, an hour, … that there is not.
+func fieldRange(text string) *Error {
+	return Errorf(0, CodeDatetimeRange, "date/time field value out of range: %q", text)
 }
 
 // badWhen is badSyntax with a word on how dates are written.
@@ -287,7 +296,8 @@ func (w *when) setDate(year, month, day string) bool {
 	return true
 }
 
-// readClock reads 06:00, 06:00:00.5, 0600 or 060000.5.
+// readClock reads 06:00, 06:00:00.5, 0600 or 060000.5. It sets overflow for a time
+// of day that there is not.
 func (w *when) readClock(word string) bool {
 	if !strings.Contains(word, ":") {
 		whole, fraction, _ := strings.Cut(word, ".")
@@ -310,9 +320,7 @@ func (w *when) readClock(word string) bool {
 			return false
 		}
 		n, _ := strconv.Atoi(whole)
-		if i > 0 && n > 59 && (i == 1 || n > 60) || i == 0 && n > 24 {
-			return false
-		}
+		w.overflow = w.overflow || n > []int{24, 59, 60}[i]
 		micros += int64(n) * []int64{microsPerHour, microsPerMinute, microsPerSecond}[i]
 		if fractional {
 			f, ok := fractionMicros(fraction)
@@ -323,7 +331,8 @@ func (w *when) readClock(word string) bool {
 		}
 	}
 	w.clock, w.hasClock = micros, true
-	return micros <= microsPerDay
+	w.overflow = w.overflow || micros > microsPerDay
+	return !w.overflow
 }
 
 // fractionMicros reads the digits after the point of a second, rounded to
@@ -385,7 +394,7 @@ func (w *when) finish(text string, t Type) error {
 	}
 	date := time.Date(year, time.Month(w.month), w.day, 0, 0, 0, 0, time.UTC)
 	if w.year == 0 || int(date.Month()) != w.month || date.Day() != w.day || year < firstYear || year > lastYear {
-		return Errorf(0, CodeDatetimeRange, "date/time field value out of range: %q", text)
+		return fieldRange(text)
 	}
 	w.days = floorDiv(date.Unix(), secondsPerDay)
 	return nil

@@ -21,8 +21,19 @@ func (l *lowerer) operator(name string, args []plan.Expr, pos int) (*plan.Call, 
 	if err != nil {
 		return nil, err
 	}
+	if printing[name] {
+		for i, e := range args {
+			if e.Type() == plan.Boolean {
+				cast[i] = plan.NewCall(e.Pos(), "left", cast[i], &plan.Literal{Value: int64(1), T: plan.Bigint, At: e.Pos()})
+			}
+		}
+	}
 	return &plan.Call{Func: f, Args: cast, At: pos}, nil
 }
+
+// printing are the functions that take a boolean as the t or f that PostgreSQL
+// prints, where a cast to text, also that of ||, makes it true or false.
+var printing = map[string]bool{"concat": true, "concat_ws": true}
 
 // operatorExpr is operator for where an Expr is wanted.
 func (l *lowerer) operatorExpr(name string, args []plan.Expr, pos int) (plan.Expr, error) {

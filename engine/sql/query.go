@@ -129,6 +129,22 @@ func (l *lowerer) useCTE(c *cte, v *pg.RangeVar) (*from, error) {
 
 // values lowers VALUES lists. A column of which nothing is known stays unknown.
 func (l *lowerer) values(lists []*pg.Node) (plan.Node, error) {
+	v, err := l.valuesRows(lists)
+	if err != nil {
+		return nil, err
+	}
+	for c := range v.Rows[0] {
+		t, err := l.valuesColumn(v, c)
+		if err != nil {
+			return nil, err
+		}
+		v.Cols = append(v.Cols, plan.Field{Name: "column" + itoa(c+1), Type: t})
+	}
+	return v, nil
+}
+
+// valuesRows lowers the rows of VALUES, as yet without columns.
+func (l *lowerer) valuesRows(lists []*pg.Node) (*plan.Values, error) {
 	v := &plan.Values{}
 	for _, list := range lists {
 		items := list.GetList().GetItems()
@@ -140,13 +156,6 @@ func (l *lowerer) values(lists []*pg.Node) (plan.Node, error) {
 			return nil, plan.Errorf(l.pos(location(items[0])), plan.CodeSyntax, "VALUES lists must all be the same length")
 		}
 		v.Rows = append(v.Rows, row)
-	}
-	for c := range v.Rows[0] {
-		t, err := l.valuesColumn(v, c)
-		if err != nil {
-			return nil, err
-		}
-		v.Cols = append(v.Cols, plan.Field{Name: "column" + itoa(c+1), Type: t})
 	}
 	return v, nil
 }

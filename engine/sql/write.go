@@ -51,7 +51,7 @@ func (l *lowerer) insert(s *pg.InsertStmt) (plan.Node, error) {
 	if err := l.with(s.GetWithClause()); err != nil {
 		return nil, err
 	}
-	q, err := l.query(s.GetSelectStmt().GetSelectStmt(), nil)
+	q, err := l.insertSource(s.GetSelectStmt().GetSelectStmt())
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +81,24 @@ func (l *lowerer) insert(s *pg.InsertStmt) (plan.Node, error) {
 		node.At = append(node.At, l.pos(location(list)))
 	}
 	return node, nil
+}
+
+// insertSource lowers the query of an INSERT. Of VALUES alone each expression is cast
+// to what it is stored as, whatever stands in other rows: the columns are of unknown
+// type.
+func (l *lowerer) insertSource(s *pg.SelectStmt) (*query, error) {
+	if len(s.GetValuesLists()) == 0 || len(s.GetSortClause()) > 0 || s.GetLimitCount() != nil || s.GetLimitOffset() != nil ||
+		s.GetWithClause() != nil || len(s.GetLockingClause()) > 0 {
+		return l.query(s, nil)
+	}
+	v, err := l.valuesRows(s.GetValuesLists())
+	if err != nil {
+		return nil, err
+	}
+	for c := range v.Rows[0] {
+		v.Cols = append(v.Cols, plan.Field{Name: "column" + itoa(c+1), Type: plan.Unknown})
+	}
+	return &query{node: v, width: len(v.Cols)}, nil
 }
 
 // insertColumns returns the columns that an INSERT writes: those listed, else the
