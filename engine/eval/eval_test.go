@@ -276,6 +276,9 @@ func TestErrorsSayWhere(t *testing.T) {
 		{"2 + 1 / ($1 - $1)", plan.CodeDivisionByZero, len("SELECT 2 + 1 /")},
 		{"1 + ('9223372036854775807'::bigint + $1::bigint)", plan.CodeOutOfRange, len("SELECT 1 + ('9223372036854775807'::bigint +")},
 		{"$1 + sqrt(-$1)", "2201F", len("SELECT $1 + s")},
+		{"extract(minute FROM date '2024-01-01' + $1::bigint)", plan.CodeNotSupported, len("SELECT e")},
+		{"extract(timezone FROM date '2024-01-01' + $1::bigint)", plan.CodeNotSupported, len("SELECT e")},
+		{"date_part('milliseconds', date '2024-01-01' + $1::bigint)", plan.CodeNotSupported, len("SELECT d")},
 		{"($1::text || 'x')::bigint", plan.CodeInvalidText, len("SELECT ($1::text || 'x'):")},
 		{"CASE WHEN true THEN 1 / ($1 - 1) END", plan.CodeDivisionByZero, len("SELECT CASE WHEN true THEN 1 /")},
 	}

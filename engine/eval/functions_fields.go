@@ -68,6 +68,9 @@ var fields = map[string]field{
 	"julian":       func(l int64) float64 { return float64(l)/microsPerDay + 2440588 },
 }
 
+// clockFields are those that a date does not have.
+var clockFields = map[string]bool{"microseconds": true, "milliseconds": true, "second": true, "minute": true, "hour": true}
+
 // endless are the fields that grow with time: those of infinity are infinite, where
 // others are NULL.
 var endless = map[string]bool{"epoch": true, "year": true, "isoyear": true, "decade": true, "century": true, "millennium": true, "julian": true}
@@ -228,7 +231,7 @@ func (c *fieldCache) at(local int64) float64 {
 // local time: epoch, timezone, timezone_hour, timezone_minute.
 func fieldOf(env *Env, name string, t plan.Type, instants bool) (field, error) {
 	key := FieldName(name)
-	if f, ok := fields[key]; ok {
+	if f, ok := fields[key]; ok && (t != plan.Date || !clockFields[key]) {
 		return f, nil
 	}
 	offset := func(t int64) int64 { return (env.Zone.Local(t) - t) / microsPerSecond }
