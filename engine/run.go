@@ -120,14 +120,15 @@ type watched struct {
 func (w *watched) limit(s *Session) {
 	text, _ := s.Value("statement_timeout")
 	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms > 0 {
-		w.timer = time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { w.query.cancel(errTimeout) })
+		w.timer = time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { w.query.cancel(ErrTimeout) })
 	}
 }
 
-var (
-	errTimeout   = plan.Errorf(0, plan.CodeQueryCanceled, "canceling statement due to statement timeout")
-	errCancelled = plan.Errorf(0, plan.CodeQueryCanceled, "canceling statement due to user request")
-)
+// ErrTimeout ends a statement that has run for longer than its statement_timeout.
+var ErrTimeout error = plan.Errorf(0, plan.CodeQueryCanceled, "canceling statement due to statement timeout")
+
+// errCancelled ends a statement whose client does not want it any more.
+var errCancelled = plan.Errorf(0, plan.CodeQueryCanceled, "canceling statement due to user request")
 
 // Schema returns the schema of the rows.
 func (w *watched) Schema() *arrow.Schema { return w.in.Schema() }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
 )
@@ -38,6 +39,16 @@ func inStatement(err error, text string) error {
 	return &statementError{err, text}
 }
 
+// placedError is a user's mistake that tells where it happened, and the error that it
+// was before.
+type placedError struct {
+	placed *plan.Error
+	err    error
+}
+
+func (e *placedError) Error() string   { return e.placed.Error() }
+func (e *placedError) Unwrap() []error { return []error{e.placed, e.err} }
+
 // within says where an error happened, and keeps what kind of error it is.
 func within(err error, place string) error {
 	if err == nil {
@@ -47,7 +58,7 @@ func within(err error, place string) error {
 	if errors.As(err, &user) {
 		with := *user
 		with.Msg = place + ": " + user.Msg
-		return &with
+		return &placedError{&with, err}
 	}
 	if s, ok := status.FromError(err); ok {
 		return status.Error(s.Code(), place+": "+s.Message())
@@ -72,6 +83,8 @@ func toStatus(err error) *status.Status {
 // codeOf returns the code of an error that is no mistake of a user.
 func codeOf(err error) codes.Code {
 	switch {
+	case errors.Is(err, errShutdown):
+		return codes.Unavailable
 	case errors.Is(err, context.Canceled):
 		return codes.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -108,7 +121,11 @@ func userStatus(err error, user *plan.Error) *status.Status {
 	if user.Hint != "" {
 		info.Metadata["hint"] = shorten(user.Hint)
 	}
-	s := status.New(userCode(user.Code), shorten(message))
+	code := userCode(user.Code)
+	if errors.Is(err, engine.ErrTimeout) {
+		code = codes.DeadlineExceeded
+	}
+	s := status.New(code, shorten(message))
 	if with, err := s.WithDetails(info); err == nil {
 		return with
 	}
@@ -122,13 +139,13 @@ var sqlStates = map[string]codes.Code{
 	plan.CodeUndefObject:   codes.NotFound,
 	plan.CodeUnique:        codes.AlreadyExists,
 	plan.CodePrivilege:     codes.PermissionDenied,
-	plan.CodeQueryCanceled: codes.Canceled,
+	plan.CodeQueryCanceled: codes.Aborted, // by the server: clients take Canceled for their own doing
 
 	"0A": codes.Unimplemented,      // feature not supported
 	"25": codes.FailedPrecondition, // invalid transaction state: read only
 	"28": codes.Unauthenticated,
 	"53": codes.ResourceExhausted, // memory, disk
-	"54": codes.ResourceExhausted, // limits exceeded
+	"54": codes.InvalidArgument,   // limits exceeded: the statement is too large
 	"55": codes.FailedPrecondition,
 	"XX": codes.Internal,
 

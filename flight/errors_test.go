@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
 )
@@ -29,10 +30,12 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 		{plan.Errorf(0, plan.CodeNotSupported, "x"), codes.Unimplemented},
 		{plan.Errorf(0, plan.CodeReadOnly, "x"), codes.FailedPrecondition},
 		{plan.Errorf(0, plan.CodePrivilege, "x"), codes.PermissionDenied},
-		{plan.Errorf(0, plan.CodeQueryCanceled, "x"), codes.Canceled},
+		{plan.Errorf(0, plan.CodeQueryCanceled, "x"), codes.Aborted},
+		{engine.ErrTimeout, codes.DeadlineExceeded},
+		{fmt.Errorf("query: %w", engine.ErrTimeout), codes.DeadlineExceeded},
 		{plan.Errorf(0, plan.CodeOutOfMemory, "x"), codes.ResourceExhausted},
 		{plan.Errorf(0, plan.CodeDiskFull, "x"), codes.ResourceExhausted},
-		{plan.Errorf(0, plan.CodeTooComplex, "x"), codes.ResourceExhausted},
+		{plan.Errorf(0, plan.CodeTooComplex, "x"), codes.InvalidArgument},
 		{plan.Errorf(0, plan.CodeCorrupt, "x"), codes.DataLoss},
 		{plan.Errorf(0, plan.CodeInternal, "x"), codes.Internal},
 		{plan.Errorf(0, "", "x"), codes.InvalidArgument},
@@ -45,7 +48,8 @@ func TestEveryErrorHasItsCode(t *testing.T) {
 		{fmt.Errorf("log: %w", syscall.ENOSPC), codes.ResourceExhausted},
 		{fmt.Errorf("query: %w", context.Canceled), codes.Canceled},
 		{context.DeadlineExceeded, codes.DeadlineExceeded},
-		{errShutdown, codes.Canceled},
+		{errShutdown, codes.Unavailable},
+		{errStopping, codes.Unavailable},
 		{errors.New("surprise"), codes.Internal},
 		{status.Error(codes.Unauthenticated, "x"), codes.Unauthenticated},
 		{fmt.Errorf("read: %w", status.Error(codes.Unavailable, "x")), codes.Unavailable},

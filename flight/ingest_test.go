@@ -18,6 +18,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // appending are the options of an ingest that appends.
@@ -231,6 +233,21 @@ func (p *putter) end() error {
 // onPath gives the first of messages a path as descriptor.
 func onPath(path string, messages ...*flight.FlightData) []*flight.FlightData {
 	messages[0].FlightDescriptor = &flight.FlightDescriptor{Type: flight.DescriptorPATH, Path: []string{path}}
+	return messages
+}
+
+// onCommand gives the first of messages a command as descriptor.
+func onCommand(t *testing.T, cmd proto.Message, messages ...*flight.FlightData) []*flight.FlightData {
+	t.Helper()
+	var any anypb.Any
+	if err := any.MarshalFrom(cmd); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := proto.Marshal(&any)
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages[0].FlightDescriptor = &flight.FlightDescriptor{Type: flight.DescriptorCMD, Cmd: raw}
 	return messages
 }
 

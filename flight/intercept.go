@@ -2,6 +2,7 @@ package flight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -25,7 +26,8 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 		return nil, err
 	}
 	defer done()
-	return handler(ctx, req)
+	resp, err = handler(ctx, req)
+	return resp, because(ctx, err)
 }
 
 // stream is the interceptor of the other calls.
@@ -36,7 +38,17 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		return err
 	}
 	defer done()
-	return handler(srv, &callStream{ServerStream: stream, ctx: ctx})
+	return because(ctx, handler(srv, &callStream{ServerStream: stream, ctx: ctx}))
+}
+
+// because returns why a call was cancelled, where the server did it; other errors stay
+// what they are.
+func because(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if errors.Is(cause, errShutdown) && errors.Is(err, context.Canceled) {
+		return cause
+	}
+	return err
 }
 
 // callStream is a stream with the context of its call.

@@ -19,27 +19,50 @@ import (
 // message, which has been looked at, is received once more.
 type checkedPut struct {
 	flight.FlightService_DoPutServer
-	check incoming
-	first *flight.FlightData
+	check    incoming
+	first    *flight.FlightData
+	stopping <-chan struct{}
 }
 
-// Recv returns the next message.
+// Recv returns the next message, errStopping once the server shuts down. A stream may
+// be idle for days, and nothing but its end ends a pending Recv of gRPC's: that one is
+// left behind, and ends as soon as the call has returned.
 func (p *checkedPut) Recv() (*flight.FlightData, error) {
 	if p.first != nil {
 		data := p.first
 		p.first = nil
 		return data, nil
 	}
-	data, err := p.FlightService_DoPutServer.Recv()
-	if err != nil {
-		return nil, err
+	select {
+	case <-p.stopping:
+		return nil, errStopping
+	default:
 	}
-	return data, p.check.check(data.GetDataHeader(), data.GetDataBody())
+	type received struct {
+		data *flight.FlightData
+		err  error
+	}
+	next := make(chan received, 1)
+	go func() {
+		data, err := p.FlightService_DoPutServer.Recv()
+		next <- received{data, err}
+	}()
+	select {
+	case <-p.stopping:
+		return nil, errStopping
+	case m := <-next:
+		if m.err != nil {
+			return nil, m.err
+		}
+		return m.data, p.check.check(m.data.GetDataHeader(), m.data.GetDataBody())
+	}
 }
 
 // DoPut takes in batches: of a command, or for the table that a plain path names.
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
-	in := &checkedPut{FlightService_DoPutServer: stream, check: incoming{limit: int64(s.server.opts.MaxMessage)}}
+	in := &checkedPut{
+		FlightService_DoPutServer: stream, check: incoming{limit: int64(s.server.opts.MaxMessage)}, stopping: s.server.stopping,
+	}
 	first, err := in.Recv()
 	if errors.Is(err, io.EOF) {
 		return status.Error(codes.InvalidArgument, "the stream is empty: its first message has a descriptor")
@@ -66,7 +89,11 @@ func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 func eachBatch(reader flight.MessageReader, f func(n int, batch arrow.RecordBatch) error) error {
 	for n := 1; ; n++ {
 		if !reader.Next() {
-			if err := reader.Err(); err != nil && (n > 1 || !errors.Is(err, io.EOF)) {
+			err := reader.Err()
+			if errors.Is(err, errStopping) {
+				return errStopping
+			}
+			if err != nil && (n > 1 || !errors.Is(err, io.EOF)) {
 				return inBatch(malformed(err), n)
 			}
 			return nil

@@ -8,14 +8,17 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine"
@@ -74,7 +77,13 @@ type Server struct {
 
 	life context.Context //nolint:containedctx // the server's: ends what still runs at the end of Shutdown
 	die  context.CancelCauseFunc
+
+	stopping chan struct{} // closed when Shutdown begins
+	stop     sync.Once
 }
+
+// errStopping ends the streams that are written when Shutdown begins.
+var errStopping = status.Error(codes.Unavailable, "the server is shutting down; what was acknowledged is stored")
 
 // errShutdown ends the calls that outlast Shutdown's deadline.
 var errShutdown = fmt.Errorf("the server is shutting down: %w", context.Canceled)
@@ -99,7 +108,7 @@ func New(opts Options) (*Server, error) {
 			return nil, fmt.Errorf("signing key: %w", err)
 		}
 	}
-	s := &Server{opts: opts, seal: sealer{opts.SigningKey}, health: health.NewServer()}
+	s := &Server{opts: opts, seal: sealer{opts.SigningKey}, health: health.NewServer(), stopping: make(chan struct{})}
 	s.life, s.die = context.WithCancelCause(context.Background())
 	s.grpc = grpc.NewServer(s.grpcOptions()...)
 	flight.RegisterFlightServiceServer(s.grpc, newService(s))
@@ -128,7 +137,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 // then returns nil. Without users it serves the machine's own clients only, unless
 // Options.Open is set.
 func (s *Server) Serve(lis net.Listener) error {
-	if s.opts.Users == nil && !s.opts.Open && !loopback(lis.Addr()) {
+	if !s.MayServe(lis.Addr()) {
 		err := fmt.Errorf("%s can be reached from other machines and the server has no users: name users, listen on 127.0.0.1, or allow it expressly", lis.Addr())
 		return errors.Join(err, lis.Close())
 	}
@@ -139,16 +148,23 @@ func (s *Server) Serve(lis net.Listener) error {
 	return nil
 }
 
+// MayServe reports whether Serve takes a listener at an address.
+func (s *Server) MayServe(addr net.Addr) bool {
+	return s.opts.Users != nil || s.opts.Open || loopback(addr)
+}
+
 // loopback reports whether only the machine itself can reach an address.
 func loopback(addr net.Addr) bool {
 	tcp, ok := addr.(*net.TCPAddr)
 	return !ok || tcp.IP.IsLoopback()
 }
 
-// Shutdown refuses new calls and waits for those that run. When ctx is done before
-// they are, it cancels them, and returns ctx's error once they have ended.
+// Shutdown refuses new calls and waits for those that run; a stream that is written
+// ends after the batch at hand. When ctx is done before they are, it cancels them, and
+// returns ctx's error once they have ended.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.health.Shutdown()
+	s.stop.Do(func() { close(s.stopping) })
 	ended := make(chan struct{})
 	go func() {
 		s.grpc.GracefulStop()

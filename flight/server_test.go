@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
+	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 	"go.uber.org/goleak"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -290,9 +291,77 @@ func TestShutdownWaitsForCallsAndThenCancelsThem(t *testing.T) {
 	if err := f.server.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("shutdown: %v", err)
 	}
-	if err := <-failed; status.Code(err) != codes.Canceled && status.Code(err) != codes.Unavailable {
+	if err := <-failed; status.Code(err) != codes.Unavailable {
 		t.Errorf("the call ended with %v", err)
 	}
+}
+
+func TestShutdownEndsStreamsThatAreWritten(t *testing.T) {
+	const stopped = "the server is shutting down; what was acknowledged is stored"
+	f, c := withSamples(t)
+	messages := func(month int) []*flight.FlightData {
+		return messagesOf(t, samplesBatch("boiler", newYear.AddDate(0, month, 0), 1, 2))
+	}
+	path := f.put(t.Context()).send(onPath("samples", messages(1)...)...)
+	if got := path.counts(); got != `{"rows":2,"samples":2,"created":0}` {
+		t.Fatalf("counts are %s", got)
+	}
+	ingest := f.put(t.Context()).send(onCommand(t, &pb.CommandStatementIngest{Table: "samples"}, messages(2)...)...)
+	for f.query(c, "SELECT count(*) FROM samples WHERE time >= '2024-03-01'") != "2" {
+		time.Sleep(time.Millisecond)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := f.server.Shutdown(ctx); err != nil {
+		t.Errorf("shutdown waits for streams without end: %v", err)
+	}
+	wantCode(t, path.end(), codes.Unavailable, stopped)
+	wantCode(t, ingest.end(), codes.Unavailable, stopped)
+}
+
+func TestShutdownLetsStreamsThatAreReadEnd(t *testing.T) {
+	f := start(t, nil)
+	entered, rest := make(chan struct{}), make(chan struct{})
+	f.engine.fake["slow"] = fakeStatement{fields: numbersFields, query: func(context.Context) (columnar.Stream, error) {
+		close(entered)
+		<-rest
+		return numbers(3, 5), nil
+	}}
+	c := f.client()
+	info, err := c.Execute(t.Context(), "slow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		rows, err := fetch(t.Context(), c, info)
+		if err == nil && strings.Count(rows, "\n") != 4 {
+			err = errors.New("rows are missing: " + rows)
+		}
+		ended <- err
+	}()
+	<-entered
+	shut := make(chan error, 1)
+	go func() { shut <- f.server.Shutdown(t.Context()) }()
+	select {
+	case err := <-shut:
+		t.Fatalf("Shutdown did not wait: %v", err)
+	case err := <-ended:
+		t.Fatalf("the stream ended: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	close(rest)
+	if err := errors.Join(<-ended, <-shut); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTimeoutsOfStatementsAreToldAsSuch(t *testing.T) {
+	f := start(t, nil)
+	ctx := withHeader(t.Context(), "x-trellis-statement-timeout", "20")
+	_, err := tryQuery(ctx, f.client(), "SELECT count(*) FROM generate_series(1, 100000000000)")
+	wantCode(t, err, codes.DeadlineExceeded, "statement timeout")
 }
 
 func TestPanicsEndOneCallOnly(t *testing.T) {

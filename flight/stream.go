@@ -31,7 +31,7 @@ func (s *Server) send(stream flight.FlightService_DoGetServer, st *statement) (e
 	}
 	defer func() { err = inStatement(errors.Join(err, in.Close()), st.text) }()
 	if err := sendRows(ctx, stream, in, st.settings.output()); err != nil {
-		if cause := context.Cause(ctx); errors.Is(cause, errCancelled) || errors.Is(cause, errShutdown) {
+		if cause := context.Cause(ctx); errors.Is(cause, errCancelled) {
 			return cause
 		}
 		return err

@@ -76,6 +76,10 @@ func serve(ctx context.Context, cmd *cobra.Command, config *serveConfig) (err er
 	if s.lis, err = net.Listen("tcp", config.Listen); err != nil {
 		return listenError(err, "--listen", config.Listen)
 	}
+	if !s.flight.MayServe(s.lis.Addr()) {
+		err := fmt.Errorf("--listen %s: other machines can reach it and there are no users: name some with --user, or allow everybody with --allow-remote", config.Listen)
+		return errors.Join(err, s.lis.Close())
+	}
 	metrics, err := serveMetrics(config.MetricsListen, s)
 	if err != nil {
 		return errors.Join(err, s.lis.Close())
