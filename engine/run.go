@@ -153,7 +153,8 @@ func (w *watched) Next(ctx context.Context) (batch arrow.RecordBatch, err error)
 	return batch, nil
 }
 
-// ended says why a statement ended, where its context did.
+// ended says why a statement ended, where its context did, and what to do about a
+// damaged file.
 func ended(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
 		var e *plan.Error
@@ -161,6 +162,9 @@ func ended(ctx context.Context, err error) error {
 			return cause
 		}
 		return fmt.Errorf("%w: %w", errCancelled, err)
+	}
+	if errors.Is(err, columnar.ErrCorrupt) {
+		return fmt.Errorf("%w; restore that file from a backup: everything that does not need it can still be read", err)
 	}
 	return err
 }
