@@ -39,15 +39,14 @@ func inStatement(err error, text string) error {
 	return &statementError{err, text}
 }
 
-// placedError is a user's mistake that tells where it happened, and the error that it
-// was before.
-type placedError struct {
-	placed *plan.Error
-	err    error
+// rewordedError is a user's mistake that tells more than the error that it was before.
+type rewordedError struct {
+	user *plan.Error
+	err  error
 }
 
-func (e *placedError) Error() string   { return e.placed.Error() }
-func (e *placedError) Unwrap() []error { return []error{e.placed, e.err} }
+func (e *rewordedError) Error() string   { return e.user.Error() }
+func (e *rewordedError) Unwrap() []error { return []error{e.user, e.err} }
 
 // within says where an error happened, and keeps what kind of error it is.
 func within(err error, place string) error {
@@ -58,12 +57,22 @@ func within(err error, place string) error {
 	if errors.As(err, &user) {
 		with := *user
 		with.Msg = place + ": " + user.Msg
-		return &placedError{&with, err}
+		return &rewordedError{&with, err}
 	}
 	if s, ok := status.FromError(err); ok {
 		return status.Error(s.Code(), place+": "+s.Message())
 	}
 	return fmt.Errorf("%s: %w", place, err)
+}
+
+// withTimeout adds to a timeout what it was, in milliseconds; other errors stay what
+// they are.
+func withTimeout(err error, ms string) error {
+	var user *plan.Error
+	if !errors.Is(err, engine.ErrTimeout) || !errors.As(err, &user) {
+		return err
+	}
+	return &rewordedError{user.WithHint("statement_timeout is %s ms", ms), err}
 }
 
 // toStatus returns an error as the status that a client sees: the one place where

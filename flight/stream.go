@@ -34,7 +34,8 @@ func (s *Server) send(stream flight.FlightService_DoGetServer, st *statement) (e
 		if cause := context.Cause(ctx); errors.Is(cause, errCancelled) {
 			return cause
 		}
-		return err
+		timeout, _ := w.session.Value("statement_timeout")
+		return withTimeout(err, timeout)
 	}
 	return nil
 }

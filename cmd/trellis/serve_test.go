@@ -163,7 +163,6 @@ func TestASecondSignalEndsAServerThatWaits(t *testing.T) {
 	if _, err := conn.Run(t.Context(), "INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 second')", nil); err != nil {
 		t.Fatal(err)
 	}
-	// A stream that stays open is a call that the server waits for.
 	in, err := conn.Ingest(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +172,14 @@ func TestASecondSignalEndsAServerThatWaits(t *testing.T) {
 	}
 	for in.Durable() == 0 {
 		time.Sleep(time.Millisecond)
+	}
+	// A result that nobody reads to its end is a call that the server waits for.
+	unread, err := conn.Run(t.Context(), "SELECT * FROM generate_series(1, 1000000000)", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := unread.Rows.Next(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
@@ -189,6 +196,9 @@ func TestASecondSignalEndsAServerThatWaits(t *testing.T) {
 	}
 	if err := in.Close(); err == nil {
 		t.Error("a stream whose server is gone was closed without an error")
+	}
+	if err := unread.Rows.Close(); err != nil {
+		t.Error(err)
 	}
 	if err := conn.Close(); err != nil {
 		t.Error(err)
