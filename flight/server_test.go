@@ -115,7 +115,7 @@ func start(t *testing.T, change func(*Options)) *fixture {
 // client returns a client of Flight SQL, with cookies.
 func (f *fixture) client() *flightsql.Client {
 	f.t.Helper()
-	c, err := flightsql.NewClient(f.addr, nil, []flight.ClientMiddleware{flight.NewClientCookieMiddleware()},
+	c, err := flightsql.NewClient(f.addr, nil, []flight.ClientMiddleware{newCookieJar().middleware()},
 		grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		f.t.Fatal(err)
