@@ -20,8 +20,9 @@ func inParam(err error, i int) error {
 	return fmt.Errorf("parameter $%d: %w", i+1, err)
 }
 
-// paramsFrom returns row i of a batch as parameters.
-func paramsFrom(batch arrow.RecordBatch, i int) ([]plan.Literal, error) {
+// ParamsFrom returns the values of row i of a batch as parameters. Columns may be of
+// any Arrow type that SQL has a value for; their names do not matter.
+func ParamsFrom(batch arrow.RecordBatch, i int) ([]plan.Literal, error) {
 	out := make([]plan.Literal, batch.NumCols())
 	for k := range out {
 		l, err := literalAt(batch.Column(k), i)

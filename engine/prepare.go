@@ -9,8 +9,9 @@ import (
 	"github.com/trellisdb/trellis/engine/sql"
 )
 
-// prepare looks at a statement.
-func (e *Engine) prepare(_ context.Context, s *Session, text string) (st *Statement, err error) {
+// Prepare looks at a statement: it checks it and learns the types of its result and
+// of its parameters. Mistakes are *plan.Errors.
+func (e *Engine) Prepare(_ context.Context, s *Session, text string) (st *Statement, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	node, params, err := e.lower(s, text, nil, e.opts.Clock())
 	if err != nil {

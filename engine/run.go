@@ -71,8 +71,10 @@ func (r *run) rows(ctx context.Context, n plan.Node, profile *exec.Profile) (col
 	return exec.Run(ctx, n, o)
 }
 
-// query runs a statement that yields rows.
-func (e *Engine) query(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (out columnar.Stream, err error) {
+// Query runs a statement that yields rows. The stream holds the statement's memory
+// and its entry in system.queries until it is closed; it ends with an error soon
+// after ctx, or the context of a Next, is done.
+func (e *Engine) Query(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (out columnar.Stream, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	if st.Update {
 		return nil, plan.Errorf(0, plan.CodeNotSupported, "the statement yields no rows").WithHint("Run it as an update.")

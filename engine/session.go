@@ -143,7 +143,7 @@ func unknownSetting(name string) *plan.Error {
 func checkAny(value string) (string, error) { return value, nil }
 
 func checkZone(value string) (string, error) {
-	z, err := eval.LoadZone(value)
+	z, err := plan.LoadZone(0, value)
 	if err != nil {
 		return "", err
 	}

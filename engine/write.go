@@ -16,8 +16,9 @@ import (
 	"github.com/trellisdb/trellis/meta"
 )
 
-// exec runs a statement that yields no rows.
-func (e *Engine) exec(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (n int64, err error) {
+// Exec runs a statement that yields no rows and returns how many rows (samples or
+// series) it wrote; a statement that writes none returns 0.
+func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (n int64, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	if !st.Update {
 		return 0, plan.Errorf(0, plan.CodeNotSupported, "the statement yields rows").WithHint("Run it as a query.")

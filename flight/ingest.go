@@ -15,7 +15,6 @@ import (
 	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 
 	"github.com/trellisdb/trellis/engine"
-	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/ingest"
 	"github.com/trellisdb/trellis/engine/plan"
 )
@@ -146,7 +145,7 @@ func ingestOptions(set map[string]string) (opts ingest.Options, err error) {
 	for name, value := range set {
 		switch name {
 		case "zone":
-			if opts.Zone, err = eval.LoadZone(value); err != nil {
+			if opts.Zone, err = plan.LoadZone(0, value); err != nil {
 				return opts, err
 			}
 		case "template":

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"errors"
 	"strings"
 	"time"
 
@@ -51,28 +50,6 @@ func onClock(k vectorFunc) vectorFunc {
 		local.env = &env
 		return k(&local, args, n)
 	}
-}
-
-// LoadZone returns a zone by name, or the user's mistake.
-func LoadZone(name string) (*zone.Zone, error) {
-	z, err := zone.Load(name)
-	if err == nil {
-		return z, nil
-	}
-	var unknown *zone.UnknownError
-	if errors.As(err, &unknown) {
-		return nil, ZoneError(0, unknown)
-	}
-	return nil, err
-}
-
-// ZoneError is the error for a zone that does not exist.
-func ZoneError(pos int, unknown *zone.UnknownError) *plan.Error {
-	e := plan.Errorf(pos, plan.CodeUnknownZone, "time zone %q not recognized", unknown.Name)
-	if len(unknown.Near) > 0 {
-		return e.WithHint("Did you mean %s?", strings.Join(unknown.Near, " or "))
-	}
-	return e.WithHint("Use an IANA name such as Europe/Berlin, or an offset such as +01:00.")
 }
 
 // binKey is what determines a partition of time.
@@ -167,7 +144,7 @@ func (k binKey) bins(c *callContext, hasZone, hasOrigin bool, args []Vector) (zo
 	z := c.env.Zone
 	if hasZone {
 		var err error
-		if z, err = LoadZone(k.zone); err != nil {
+		if z, err = plan.LoadZone(0, k.zone); err != nil {
 			return zone.Bins{}, err
 		}
 	}
@@ -296,7 +273,7 @@ func truncate(hasZone bool) vectorFunc {
 			bin, err := seen.find(&key, t, func() (b zone.Bins, err error) {
 				z := c.env.Zone
 				if hasZone {
-					if z, err = LoadZone(key.zone); err != nil {
+					if z, err = plan.LoadZone(0, key.zone); err != nil {
 						return b, err
 					}
 				}
@@ -342,7 +319,7 @@ func inZone(f func(z *zone.Zone, t int64) int64) vectorFunc {
 		var name string
 		valid, err := each(args, n, func(i int) (err error) {
 			if at := text(args, 0, i); z == nil || at != name {
-				if z, err = LoadZone(at); err != nil {
+				if z, err = plan.LoadZone(0, at); err != nil {
 					return err
 				}
 				name = at
@@ -362,7 +339,7 @@ func localIn(c *callContext, args []Vector, n int) (Vector, error) {
 	if !args[0].Const || args[1].Const {
 		return inZone(func(z *zone.Zone, t int64) int64 { return z.Local(t) })(c, args, n)
 	}
-	z, err := LoadZone(args[0].Strs[0])
+	z, err := plan.LoadZone(0, args[0].Strs[0])
 	if err != nil {
 		return Vector{}, err
 	}

@@ -36,7 +36,7 @@ var (
 	_ = register("make_timestamptz", makeStamp(func(e *Env, _ []Vector, _ int) (*zone.Zone, error) { return e.Zone, nil }),
 		plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double)
 	_ = register("make_timestamptz", makeStamp(func(_ *Env, args []Vector, i int) (*zone.Zone, error) {
-		return LoadZone(args[6].Strs[i&args[6].mask()])
+		return plan.LoadZone(0, args[6].Strs[i&args[6].mask()])
 	}),
 		plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double, plan.Text)
 	_ = register("make_interval", makeSpan, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Bigint, plan.Double)

@@ -129,7 +129,7 @@ func (q *query) specZones(b *binding, specs []plan.BinSpec) ([][]*zone.Zone, err
 				out[k][i] = zone.UTC // the key is NULL whatever the bin
 				continue
 			}
-			if out[k][i], err = eval.LoadZone(names.Strs[place(&names, int(row))]); err != nil {
+			if out[k][i], err = plan.LoadZone(0, names.Strs[place(&names, int(row))]); err != nil {
 				return nil, err
 			}
 		}

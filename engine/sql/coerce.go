@@ -2,9 +2,7 @@ package sql
 
 import (
 	"errors"
-	"strings"
 
-	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
@@ -200,14 +198,6 @@ func equatable(t plan.Type, pos int) error {
 
 // checkZone refuses a name that is no time zone.
 func (l *lowerer) checkZone(name string, pos int) error {
-	_, err := zone.Load(name)
-	if err == nil {
-		return nil
-	}
-	mistake := plan.Errorf(pos, plan.CodeUnknownZone, "%s %q", zone.ErrUnknown, name)
-	var unknown *zone.UnknownError
-	if errors.As(err, &unknown) && len(unknown.Near) > 0 {
-		return mistake.WithHint("Did you mean %s?", strings.Join(unknown.Near, " or "))
-	}
-	return mistake.WithHint("Use an IANA name such as Europe/Berlin, UTC, or an offset such as +01:00.")
+	_, err := plan.LoadZone(pos, name)
+	return err
 }
