@@ -3,6 +3,7 @@ package meta
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // What a caller can do about an error decides which of these it wraps.
@@ -14,42 +15,13 @@ var (
 	// ErrConflict says that another writer has taken over: nothing was changed and
 	// this writer must stop writing.
 	ErrConflict = errors.New("another writer has taken over")
+	// ErrHeld says that another writer's lease has not run out: it may be tried
+	// again later. The error names the holder.
+	ErrHeld = errors.New("another writer holds the lease")
 	// ErrInvalid says that an argument is out of range; the error says which one
 	// and what to do about it.
 	ErrInvalid = errors.New("not valid")
 )
-
-// Segment is the catalog's record of one segment file.
-type Segment struct {
-	Name     string // key in the bucket; carries the writer's epoch
-	Version  int64  // of two blocks with one number the one of higher version is live
-	Size     int64  // bytes
-	Series   int64  // number of series
-	Blocks   int64
-	Samples  int64
-	From, To int64 // instants that its blocks span
-	CRC      uint32
-	Created  int64 // snapshot in which it became live
-	Retired  int64 // snapshot in which it was retired; 0: live
-}
-
-// Snapshot is one state of the database.
-type Snapshot struct {
-	ID   int64
-	Time int64  // instant of the commit; never before that of an earlier snapshot
-	Log  uint64 // log position up to which the segments hold everything
-	Note string // what made it: flush, compaction, ...
-}
-
-// Commit is a change of the set of segments.
-type Commit struct {
-	Epoch  int64     // of the writer, from Acquire
-	Time   int64     // by the writer's clock; the snapshot's, unless an earlier one has a later time
-	Add    []Segment // Version and Created are set by the catalog: the new snapshot's id
-	Retire []string  // names of segments that are live
-	Log    uint64
-	Note   string
-}
 
 // Catalog holds the metadata. All methods are safe for concurrent use; those that
 // write do so in one transaction. An error that wraps none of the sentinels above
@@ -71,21 +43,80 @@ type Catalog interface {
 	// through whichever catalog it was made.
 	Generation(ctx context.Context) (int64, error)
 
+	// ID returns the database's id, which it was given when the catalog was made.
+	ID(ctx context.Context) (string, error)
+	// NewLog returns the id of a new write-ahead log, at position 0.
+	NewLog(ctx context.Context) (string, error)
+	// Position returns the position up to which segments hold the records of a log.
+	// It wraps ErrNotFound where there is no such log.
+	Position(ctx context.Context, log string) (uint64, error)
+
 	// Acquire makes the caller the writer: it returns a new epoch, greater than all
-	// before it, and fences off the writers that hold those.
-	Acquire(ctx context.Context, holder string, now int64) (epoch int64, err error)
+	// before it, and fences off the writers that hold those. It wraps ErrHeld while
+	// the lease of another log's writer lasts.
+	Acquire(ctx context.Context, claim Claim) (epoch int64, err error)
+	// Renew makes the writer's lease last for ttl from now on, or wraps ErrConflict.
+	Renew(ctx context.Context, epoch int64, ttl time.Duration) error
+	// Release ends the writer's lease, if it has it still.
+	Release(ctx context.Context, epoch int64) error
+	// Lease returns the newest lease; its epoch is 0 before the first.
+	Lease(ctx context.Context) (Lease, error)
+
 	// Commit carries out a change and returns the snapshot it made. Or it changes
 	// nothing and wraps ErrConflict (M2), ErrExists for the name of a segment that
-	// was ever added, or ErrNotFound for a segment to retire that is not live.
+	// was ever added or the id of an edit that is there, or ErrNotFound for a segment
+	// to retire that is not live, one to replace that is not there or an unknown log.
 	Commit(ctx context.Context, c Commit) (Snapshot, error)
 	// Latest returns the newest snapshot; its ID is 0 before the first commit.
 	Latest(ctx context.Context) (Snapshot, error)
-	// Snapshots returns all snapshots, oldest first.
+	// At returns the newest snapshot that is not later than an instant, kept or not;
+	// it wraps ErrNotFound where all are later.
+	At(ctx context.Context, instant int64) (Snapshot, error)
+	// Snapshots returns all snapshots, oldest first, those that are not kept any
+	// more among them.
 	Snapshots(ctx context.Context) ([]Snapshot, error)
 	// Segments returns the segments live in a snapshot, in order of version;
-	// those of one version in the order in which their commit lists them. Snapshot 0
-	// has none. It wraps ErrNotFound where there is no such snapshot.
+	// those of one version in the order in which they were added. Snapshot 0
+	// has none. It wraps ErrNotFound where there is no such snapshot, or it is not
+	// kept any more.
 	Segments(ctx context.Context, snapshot int64) ([]Segment, error)
+	// AllSegments returns all segments that the catalog knows, live, retired and
+	// history, in the order in which they were added.
+	AllSegments(ctx context.Context) ([]Segment, error)
+
+	// ReserveEdits gives the writer n ids for edits, greater than all before, and
+	// returns the first. It wraps ErrConflict (M2).
+	ReserveEdits(ctx context.Context, epoch int64, n int) (first int64, err error)
+	// Edits returns the records of edits, in order of id.
+	Edits(ctx context.Context, filter EditFilter) ([]Edit, error)
+
+	// Pin keeps a snapshot under a name. It wraps ErrExists where the name is taken
+	// and ErrNotFound where there is no such snapshot or it is not kept any more.
+	Pin(ctx context.Context, pin Pin) error
+	// Unpin takes a name away, or wraps ErrNotFound.
+	Unpin(ctx context.Context, name string) error
+	// Pins returns all pins in order of name.
+	Pins(ctx context.Context) ([]Pin, error)
+	// Expire gives up the snapshots that are neither kept by the expiry nor pinned,
+	// and makes garbage of the retired segments that no kept snapshot has. It wraps
+	// ErrConflict (M2).
+	Expire(ctx context.Context, e Expiry) (Expired, error)
+	// Garbage returns the objects that may be deleted from the bucket once their
+	// time has come, in order of name.
+	Garbage(ctx context.Context) ([]Garbage, error)
+	// Condemn makes garbage of objects that the catalog does not know, and returns
+	// the names of those; names that it does know, garbage too, are left out.
+	// It wraps ErrConflict (M2).
+	Condemn(ctx context.Context, epoch int64, names []string, now int64) ([]string, error)
+	// Forget takes garbage that has been deleted off the list. It wraps ErrConflict
+	// (M2).
+	Forget(ctx context.Context, epoch int64, names []string) error
+
+	// Export returns all that the catalog holds, as of one moment.
+	Export(ctx context.Context) (Content, error)
+	// Import fills a catalog in which there is nothing with what another one held. It
+	// wraps ErrExists where there is something. Leases are not taken over.
+	Import(ctx context.Context, c Content) error
 
 	// Settings returns the server-wide settings.
 	Settings(ctx context.Context) (map[string]string, error)

@@ -16,6 +16,7 @@ type Series struct {
 	Description string
 	States      []string // names of an enum's ordinals; for boolean none or two
 	Created     int64    // instant
+	Retention   int64    // age in microseconds at which samples may go; 0: as the labels say (Keep), else never
 }
 
 // WithDefaults returns the series with what was left out filled in: the block
