@@ -68,6 +68,10 @@ type Editor interface {
 	Base() int64
 	// Write writes samples. The slices are not kept.
 	Write(ctx context.Context, samples []Samples) error
+	// Reclassify gives samples another status and keeps their values: the one at
+	// times[i], in order of time, gets status[i]. Slots without a sample are left
+	// alone. A sample without a value must stay bad.
+	Reclassify(ctx context.Context, series Series, times []int64, status []Status) error
 	// Delete takes away the samples in the ranges, which are disjoint and in order.
 	// Slots without a sample are left alone.
 	Delete(ctx context.Context, series Series, ranges []Range) error

@@ -19,6 +19,23 @@ type Store interface {
 	Append(ctx context.Context, samples []columnar.Samples) error
 	// Blocks calls f for every block of the series, in order, until f returns false.
 	Blocks(ctx context.Context, series []columnar.Series, f func(columnar.BlockInfo) bool) error
+
+	// Edit begins an edit. The caller closes it.
+	Edit(ctx context.Context, info columnar.EditInfo) (columnar.Editor, error)
+	// Purge removes for good the old versions of what the series has in the ranges,
+	// and records that.
+	Purge(ctx context.Context, info columnar.EditInfo, series columnar.Series, ranges []columnar.Range) (columnar.EditResult, error)
+	// History calls f for every version of every sample of a series in a range that
+	// is still known, in order of time and then of age, until f returns false.
+	History(ctx context.Context, series columnar.Series, span columnar.Range, f func(*columnar.Version) bool) error
+	// Changes calls f for every run of slots in which two kept snapshots differ,
+	// series after series in order of time, until f returns false. The counts say
+	// what became of the older one's samples.
+	Changes(ctx context.Context, series []columnar.Series, from, to int64, f func(columnar.Change) bool) error
+	// Flush puts what was written into segments.
+	Flush(ctx context.Context) error
+	// Compact merges segments until there is nothing to gain.
+	Compact(ctx context.Context) error
 }
 
 // Options are what an engine is made of.
