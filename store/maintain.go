@@ -42,8 +42,8 @@ func (s *Store) maintain(ctx context.Context) {
 // maintenance is what the background remembers.
 type maintenance struct {
 	store  *Store
-	start  int64        // by the clock
-	passed atomic.Int64 // seconds since then, counted
+	start  int64         // by the clock
+	passed atomic.Int64  // seconds since then, counted
 	since  time.Duration // the last collection
 	seen   int64         // snapshot in which there was nothing to merge
 	warned bool

@@ -70,13 +70,13 @@ type config struct {
 
 // Store keeps samples. Its methods are safe for concurrent use.
 type Store struct {
-	bucket    object.Bucket
-	catalog   meta.Catalog
-	log       *wal.Log
-	clock     func() int64
-	logger    *slog.Logger
-	epoch     int64
-	logID     string // by which the catalog knows the log
+	bucket  object.Bucket
+	catalog meta.Catalog
+	log     *wal.Log
+	clock   func() int64
+	logger  *slog.Logger
+	epoch   int64
+	logID   string // by which the catalog knows the log
 	config
 
 	indexes *otter.Cache[indexKey, *segment.Index]
@@ -322,7 +322,7 @@ type Stats struct {
 
 	FlushedBytes, CompactedBytes, WrittenBytes int64 // to the bucket, since the store was opened
 
-	Log         wal.Stats
+	Log wal.Stats
 }
 
 // Stats returns the store's present state.
