@@ -75,8 +75,7 @@ type Store struct {
 	log     *wal.Log
 	clock   func() int64
 	logger  *slog.Logger
-	epoch   int64
-	logID   string // by which the catalog knows the log
+	writer
 	config
 
 	indexes *otter.Cache[indexKey, *segment.Index]
@@ -89,12 +88,23 @@ type Store struct {
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 
-	uploads uploads
-	users   users
-	edits   editIDs
-	past    pastSets
+	objects
+	edits editIDs
+	past  pastSets
 	totals
 	state state
+}
+
+// writer is what makes the store the one that may write.
+type writer struct {
+	epoch int64
+	logID string // by which the catalog knows the log
+}
+
+// objects is what is known of objects that the garbage collector leaves alone.
+type objects struct {
+	uploads uploads
+	users   users
 }
 
 // totals are sums since the store was opened, in bytes.
