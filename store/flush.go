@@ -116,6 +116,7 @@ func (s *Store) flush(ctx context.Context) error {
 		s.state.err = fmt.Errorf("this server only reads: %w", err)
 		s.logger.Error("another writer has taken over: this server only reads from now on")
 	}
+	s.settle(0)
 	close(s.state.changed)
 	s.state.changed = make(chan struct{})
 	return err
@@ -139,6 +140,11 @@ func (s *Store) flushHead(ctx context.Context) error {
 	s.state.Unlock() // set is only replaced by a flush
 	begin := s.clock()
 	if frozen.uploaded == nil {
+		hold, err := s.roomToFlush(ctx, frozen)
+		defer hold.Close()
+		if err != nil {
+			return fmt.Errorf("flush: %w", err)
+		}
 		added, stuck, err := s.writeSegment(ctx, frozen, set)
 		if err == nil || len(stuck) > 0 {
 			err = errors.Join(err, s.carry(stuck, err != nil))

@@ -31,8 +31,13 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 	if err != nil {
 		return nil, err
 	}
-	scan := &summaryScan{sel: &sel, view: v}
+	scan := &summaryScan{sel: &sel, view: v, room: newRoom(sel.Memory)}
+	if err := scan.room.keep(builderBytes(sel.Stats)); err != nil {
+		v.release()
+		return nil, err
+	}
 	rows := &summaryRows{
+		room:    scan.room,
 		stats:   sel.Stats,
 		tasks:   newPipeline(ctx, s.workers, func([]columnar.SummaryRow) {}, scan.plan),
 		builder: columnar.NewSummaryBuilder(memory.DefaultAllocator, sel.Stats),
@@ -43,6 +48,7 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 		close: func() {
 			rows.tasks.close()
 			rows.builder.Release()
+			scan.room.close()
 			v.release()
 		},
 	}, nil
@@ -51,6 +57,7 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 // summaryRows makes batches of what the tasks return. It joins the rows of one
 // bin, which tasks may have cut in two; that changes no bit (C3).
 type summaryRows struct {
+	room    *room
 	stats   columnar.Stats
 	tasks   *pipeline[[]columnar.SummaryRow]
 	builder *columnar.SummaryBuilder
@@ -61,8 +68,9 @@ type summaryRows struct {
 
 // next returns the next batch.
 func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
-	for s.builder.Len() < batchRows {
+	for s.builder.Len() < summaryBatchRows {
 		if len(s.rows) == 0 {
+			s.room.next()
 			rows, err := s.tasks.next(ctx)
 			if errors.Is(err, io.EOF) {
 				break
@@ -70,6 +78,7 @@ func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 			if err != nil {
 				return nil, err
 			}
+			s.room.taken()
 			s.rows = rows
 			continue
 		}
@@ -84,7 +93,7 @@ func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 		}
 		s.last, s.pending = *row, true
 	}
-	if s.builder.Len() < batchRows && s.pending {
+	if s.builder.Len() < summaryBatchRows && s.pending {
 		s.builder.Append(&s.last)
 		s.pending = false
 	}
@@ -108,6 +117,7 @@ func join(row, next *columnar.SummaryRow, stats columnar.Stats) {
 type summaryScan struct {
 	sel  *columnar.Selection
 	view *view
+	room *room
 }
 
 // plan emits the tasks: a run of slots of a series each.
@@ -129,7 +139,7 @@ func (s *summaryScan) plan(ctx context.Context, emit func(task[[]columnar.Summar
 			for from < to {
 				if budget <= 0 {
 					if len(runs) > 0 {
-						if err := emit(s.task(i, pieces, runs)); err != nil {
+						if err := s.emit(ctx, s.task(i, pieces, runs), s.rows(i, runs), emit); err != nil {
 							return err
 						}
 					}
@@ -145,12 +155,32 @@ func (s *summaryScan) plan(ctx context.Context, emit func(task[[]columnar.Summar
 			}
 		}
 		if len(runs) > 0 {
-			if err := emit(s.task(i, pieces, runs)); err != nil {
+			if err := s.emit(ctx, s.task(i, pieces, runs), s.rows(i, runs), emit); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// rows returns about how many rows runs of slots of a series make.
+func (s *summaryScan) rows(i int, runs []slotRun) int64 {
+	g := s.sel.Series[i].Grid
+	slots := int64(0)
+	for _, r := range runs {
+		slots += r.to - r.from
+	}
+	bin := s.sel.Bins[i].Bin(g.Time(runs[0].from))
+	width := max(g.SlotAtOrAfter(min(bin.To, columnar.MaxTime))-g.Slot(max(bin.From, columnar.MinTime)), 1)
+	return slots/width + int64(len(runs))
+}
+
+// emit emits a task that makes so many rows, when there is room for it.
+func (s *summaryScan) emit(ctx context.Context, t task[[]columnar.SummaryRow], rows int64, emit func(task[[]columnar.SummaryRow]) error) error {
+	if err := s.room.begin(ctx, rows*summaryRowBytes); err != nil {
+		return err
+	}
+	return emit(t)
 }
 
 // slotRun is the slots [from, to).
