@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"unsafe"
@@ -192,14 +191,10 @@ func headNeed(samples []columnar.Samples) (n int64) {
 // reserveHead takes n bytes for the head; where there is no room now, ok is false. The
 // error is about a batch for which there never is.
 func (s *Store) reserveHead(n int64) (ok bool, err error) {
-	var refused *memory.Refusal
-	if !errors.As(s.memory.Head.TryReserve(n), &refused) {
-		return true, nil
+	if ok, err = s.memory.Head.Poll(n); err != nil {
+		return false, fmt.Errorf("the batch is too large for the server's memory limit, send smaller ones: %w", err)
 	}
-	if refused.Never {
-		return false, fmt.Errorf("the batch is too large for the server's memory limit, send smaller ones: %w", refused)
-	}
-	return false, nil
+	return ok, nil
 }
 
 // settle counts what the heads hold now, of which so many bytes were reserved. The

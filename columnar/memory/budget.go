@@ -203,6 +203,23 @@ func (p *Part) TryReserve(n int64) error {
 	return b.refuse(p, n, b.never(p, n))
 }
 
+// Poll takes n bytes, or answers that there is no room for them now: for those that wait
+// for something else than memory too, and ask again. The error is a *Refusal where they
+// could never be had.
+func (p *Part) Poll(n int64) (ok bool, err error) {
+	b := p.budget
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.take(p, n) {
+		return true, nil
+	}
+	if b.never(p, n) {
+		return false, b.refuse(p, n, true)
+	}
+	p.waited++
+	return false, nil
+}
+
 // Charge counts n bytes that are held already, whether there is room or not (B1).
 func (p *Part) Charge(n int64) {
 	p.budget.mu.Lock()

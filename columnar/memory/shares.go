@@ -19,7 +19,7 @@ type Shares struct {
 	Head      int64 // at which the head is flushed; writers wait at twice that
 	Caches    int64 // indexes of segments
 	Statement int64 // that one statement may hold
-	Message   int64 // the largest message that is taken in
+	Message   int64 // the largest message that is taken in; ingest has room for four of it
 }
 
 // outside is the part of the memory of a process that the Go runtime does not count
@@ -40,7 +40,7 @@ func Share(limit int64) Shares {
 	s.Head = s.Budget / 8
 	s.Caches = s.Budget / 8
 	s.Statement = s.Budget * 3 / 8
-	s.Message = min(64<<20, s.Budget/16)
+	s.Message = min(64<<20, s.Budget/12)
 	return s
 }
 
@@ -62,7 +62,7 @@ type Parts struct {
 //	flush        1/16    1/8     frees the head, so it must always get on
 //	compaction   1/16    1/8
 //	head         1/4     1/4     twice what is flushed at once
-//	ingest       1/16    1/4
+//	ingest       1/16    3/8
 //	caches       1/8     1/8
 //	queries      1/8     1/2
 func NewParts(s Shares) *Parts {
@@ -75,7 +75,7 @@ func NewParts(s Shares) *Parts {
 		Flush:      part("flush", 1, 2),
 		Compaction: part("compaction", 1, 2),
 		Head:       part("head", 4, 4),
-		Ingest:     part("ingest", 1, 4),
+		Ingest:     part("ingest", 1, 6),
 		Caches:     part("caches", 2, 2),
 		Queries:    part("queries", 2, 8),
 	}
