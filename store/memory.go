@@ -6,6 +6,8 @@ import (
 	"sync"
 	"unsafe"
 
+	arrowmemory "github.com/apache/arrow-go/v18/arrow/memory"
+
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/memory"
 )
@@ -152,6 +154,32 @@ const summaryBatchRows = 1 << 13
 
 // summaryRowBytes is what a row of summaries takes until it is in a batch.
 const summaryRowBytes = int64(unsafe.Sizeof(columnar.SummaryRow{}))
+
+// summaryRowPool holds the rows of tasks whose rows have been put into batches: they are
+// wide, and a month of ten thousand series has as many of them.
+var summaryRowPool = sync.Pool{New: func() any { return new([]columnar.SummaryRow) }}
+
+// pooledRows is the largest number of rows that are kept for another task.
+const pooledRows = 1 << 12
+
+// builderPools hold the builders of scans that have ended, by what they build.
+var builderPools [columnar.AllStats + 1]sync.Pool
+
+func newBuilder(stats columnar.Stats) *columnar.SummaryBuilder {
+	if b, ok := builderPools[stats&columnar.AllStats].Get().(*columnar.SummaryBuilder); ok {
+		return b
+	}
+	return columnar.NewSummaryBuilder(arrowmemory.DefaultAllocator, stats)
+}
+
+// freeBuilder keeps a builder for another scan, unless it has rows.
+func freeBuilder(b *columnar.SummaryBuilder, stats columnar.Stats) {
+	if b.Len() > 0 {
+		b.Release()
+		return
+	}
+	builderPools[stats&columnar.AllStats].Put(b)
+}
 
 // builderBytes returns about how many bytes the batches of a scan of summaries take.
 func builderBytes(stats columnar.Stats) int64 {

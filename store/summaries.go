@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trellisdb/trellis/columnar"
 )
@@ -40,14 +39,14 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 		room:    scan.room,
 		stats:   sel.Stats,
 		tasks:   newPipeline(ctx, s.workers, func([]columnar.SummaryRow) {}, scan.plan),
-		builder: columnar.NewSummaryBuilder(memory.DefaultAllocator, sel.Stats),
+		builder: newBuilder(sel.Stats),
 	}
 	return &stream{
 		schema: columnar.SummarySchema(sel.Stats),
 		next:   rows.next,
 		close: func() {
 			rows.tasks.close()
-			rows.builder.Release()
+			freeBuilder(rows.builder, sel.Stats)
 			scan.room.close()
 			v.release()
 		},
@@ -64,12 +63,24 @@ type summaryRows struct {
 	last    columnar.SummaryRow   // of the task before, to be joined
 	pending bool                  // last is set
 	rows    []columnar.SummaryRow // of the present task, not yet in a batch
+	task    []columnar.SummaryRow // all of the present task
+}
+
+// free keeps the rows of the task, which are all in batches, for another.
+func (s *summaryRows) free() {
+	if n := cap(s.task); n > 0 && n <= pooledRows {
+		clear(s.task)
+		rows := s.task[:0]
+		summaryRowPool.Put(&rows)
+	}
+	s.task = nil
 }
 
 // next returns the next batch.
 func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 	for s.builder.Len() < summaryBatchRows {
 		if len(s.rows) == 0 {
+			s.free()
 			s.room.next()
 			rows, err := s.tasks.next(ctx)
 			if errors.Is(err, io.EOF) {
@@ -79,7 +90,7 @@ func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 				return nil, err
 			}
 			s.room.taken()
-			s.rows = rows
+			s.rows, s.task = rows, rows
 			continue
 		}
 		row := &s.rows[0]
