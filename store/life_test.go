@@ -586,6 +586,10 @@ func (p *player) purgeSome(ctx context.Context, next *life) outcome {
 	if err != nil {
 		snapshot = 1 << 62
 	}
+	// Blocks go as a whole.
+	g := s.Grid
+	ranges[0].From = g.BlockTime(g.Block(g.Slot(ranges[0].From)))
+	ranges[0].To = g.BlockTime(g.Block(g.Slot(ranges[0].To-1)) + 1)
 	next.purge = append(next.purge, lifePurge{snapshot, i, ranges})
 	return p.done(next, err)
 }
