@@ -117,7 +117,10 @@ func fill(ctx context.Context, f *os.File, write func(io.Writer) error) (int64, 
 	if err := w.Flush(); err != nil {
 		return 0, err
 	}
-	return c.n, f.Sync()
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	return c.n, ctx.Err()
 }
 
 // publish gives a finished file its name and makes that durable.

@@ -40,7 +40,11 @@ func (m *Memory) Put(ctx context.Context, key string, cond Condition, write func
 		return 0, err
 	}
 	var data bytes.Buffer
-	if err := write(&counter{ctx: ctx, w: &data}); err != nil {
+	err := write(&counter{ctx: ctx, w: &data})
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return 0, fmt.Errorf("object %s: %w", key, err)
 	}
 	m.mu.Lock()

@@ -14,10 +14,13 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
+// leastRate is how many bytes a second an endpoint moves at least; fewer are late.
+const leastRate = 2 << 20
+
 // attempts tries a request until it succeeds, fails in a way that stays, or has had
 // its attempts or its time (Q1). bytes is how much it carries.
 func (b *Bucket) attempts(ctx context.Context, kind Kind, bytes int64, try func(context.Context) error) error {
-	extra := time.Duration(bytes>>20) * time.Second
+	extra := time.Duration(bytes) * time.Second / leastRate
 	ctx, cancel := context.WithTimeout(ctx, b.opts.Retry.Timeout+extra)
 	defer cancel()
 	for n := 1; ; n++ {

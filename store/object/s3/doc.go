@@ -24,7 +24,8 @@
 //   - Q5: an upload in parts holds at most PartSize x (Concurrency + 2) bytes, and is
 //     aborted unless it is completed, also when its context is cancelled.
 //   - Q6: every request is counted in [Stats], and those that repeat or double another
-//     once more.
+//     once more. (net/http repeats by itself, unseen, a GET or HEAD that it has sent on a
+//     kept connection which the endpoint was just closing.)
 //
 // # Requests
 //

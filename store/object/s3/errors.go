@@ -38,9 +38,9 @@ func (b *Bucket) sentinel(kind Kind, err error) error {
 	switch {
 	case errors.Is(err, object.ErrExists), errors.Is(err, object.ErrNotFound):
 		return err
-	case code == "NoSuchBucket", code == "NoSuchUpload", kind == List:
+	case statusCode(err) != http.StatusNotFound, kind == List:
 		return nil
-	case statusCode(err) == http.StatusNotFound:
+	case code == "NoSuchKey", code == "NotFound": // HEAD has no body to tell more
 		return object.ErrNotFound
 	default:
 		return nil
@@ -59,7 +59,7 @@ func (b *Bucket) advice(kind Kind, key string, err error) string {
 	switch code := errorCode(err); {
 	case code == "NoSuchBucket":
 		return fmt.Sprintf("there is no bucket %s at %s: create it, or correct its name or the endpoint", b.opts.Bucket, b.endpoint())
-	case code == "InvalidAccessKeyId":
+	case code == "InvalidAccessKeyId", code == "XAdminUserNotFound": // the latter is versitygw's
 		return "the endpoint does not know the access key: correct it (AWS_ACCESS_KEY_ID)"
 	case code == "SignatureDoesNotMatch":
 		return "the endpoint refuses the signature: correct the secret key (AWS_SECRET_ACCESS_KEY)"

@@ -83,8 +83,8 @@ type Keys struct {
 // Retry says how often and how long a request is tried.
 type Retry struct {
 	Attempts int // 6
-	// AttemptTimeout is the deadline of one attempt, 15 s. Each MiB that it carries
-	// adds a second.
+	// AttemptTimeout is the deadline of one attempt, 15 s. Every 2 MiB that it
+	// carries add a second.
 	AttemptTimeout time.Duration
 	// Timeout is the deadline of all attempts of a request, 2 min, with the same
 	// addition.

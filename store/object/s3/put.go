@@ -172,7 +172,7 @@ func (u *upload) send(ctx context.Context, body io.Reader) error {
 
 // PutObject is the upload in one request. Its bytes are all there, so their CRC32C
 // goes with them.
-func (u *upload) PutObject(ctx context.Context, in *s3.PutObjectInput, optFns ...func(*s3.Options)) (out *s3.PutObjectOutput, err error) {
+func (u *upload) PutObject(ctx context.Context, in *s3.PutObjectInput, optFns ...func(*s3.Options)) (*s3.PutObjectOutput, error) {
 	u.kind = Put
 	body, ok := in.Body.(*bytes.Reader)
 	if !ok {
@@ -189,10 +189,10 @@ func (u *upload) PutObject(ctx context.Context, in *s3.PutObjectInput, optFns ..
 			return err
 		}
 		u.bucket.counters.written.Add(size)
-		out, err = u.Client.PutObject(ctx, in, optFns...)
+		_, err := u.Client.PutObject(ctx, in, optFns...)
 		return err
 	})
-	return out, u.settle(ctx, err)
+	return new(s3.PutObjectOutput), u.settle(ctx, err)
 }
 
 // CreateMultipartUpload begins an upload in parts.
@@ -232,16 +232,12 @@ func (u *upload) UploadPart(ctx context.Context, in *s3.UploadPartInput, optFns 
 // here, so it gets none.
 func (u *upload) CompleteMultipartUpload(ctx context.Context, in *s3.CompleteMultipartUploadInput, optFns ...func(*s3.Options)) (*s3.CompleteMultipartUploadOutput, error) {
 	u.kind = Complete
-	out := new(s3.CompleteMultipartUploadOutput)
 	err := u.bucket.attempts(ctx, Complete, 0, func(ctx context.Context) error {
-		done, err := u.Client.CompleteMultipartUpload(ctx, in, optFns...)
-		if err == nil {
-			out = done
-		}
+		_, err := u.Client.CompleteMultipartUpload(ctx, in, optFns...)
 		return err
 	})
 	u.failed = u.settle(ctx, err)
-	return out, nil
+	return new(s3.CompleteMultipartUploadOutput), nil
 }
 
 // AbortMultipartUpload throws away the parts that were sent. The manager would put an

@@ -22,7 +22,7 @@ type Fault struct {
 	// answer then takes the place of the server's.
 	After  bool
 	Status int    // answer with this status and
-	Code   string // this code of an S3 error
+	Code   string // this code of an S3 error, "": without a body
 	Drop   bool   // close the connection instead of an answer
 
 	// What is done to an answer of the server. The header still declares all of it.
@@ -84,8 +84,9 @@ func (p *Proxy) Fail(fault func(*http.Request) Fault) {
 	p.mu.fault = fault
 }
 
-// FailFirst makes the proxy spoil the first n requests that a function picks.
-func (p *Proxy) FailFirst(n int, pick func(*http.Request) bool, fault Fault) {
+// FailFirst makes the proxy spoil the first n requests that a function picks. What it
+// returns says how many of them have not come yet.
+func (p *Proxy) FailFirst(n int, pick func(*http.Request) bool, fault Fault) (left func() int) {
 	var mu sync.Mutex
 	p.Fail(func(r *http.Request) Fault {
 		mu.Lock()
@@ -96,12 +97,11 @@ func (p *Proxy) FailFirst(n int, pick func(*http.Request) bool, fault Fault) {
 		n--
 		return fault
 	})
-}
-
-// Method picks requests by their method. Those of an upload in parts have a query,
-// others have none; any is picked.
-func Method(method string) func(*http.Request) bool {
-	return func(r *http.Request) bool { return r.Method == method }
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return n
+	}
 }
 
 // Requests returns the requests that have come in since it was last called, as methods
@@ -165,7 +165,10 @@ func (p *Proxy) note(r *http.Request) Fault {
 func (p *Proxy) forward(r *http.Request, body []byte) (*http.Response, []byte, error) {
 	out := r.Clone(r.Context())
 	out.URL.Scheme, out.URL.Host, out.RequestURI = p.target.Scheme, p.target.Host, ""
-	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	out.Body, out.ContentLength = http.NoBody, int64(len(body))
+	if len(body) > 0 {
+		out.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	answer, err := p.client.RoundTrip(out)
 	if err != nil {
 		return nil, nil, err
@@ -179,6 +182,10 @@ func (p *Proxy) forward(r *http.Request, body []byte) (*http.Response, []byte, e
 func (f Fault) answer(w http.ResponseWriter) {
 	if f.Drop {
 		drop(w)
+		return
+	}
+	if f.Code == "" {
+		w.WriteHeader(f.Status)
 		return
 	}
 	w.Header().Set("Content-Type", "application/xml")
