@@ -47,7 +47,7 @@ func (o *openObject) hedged(p []byte, off int64) error {
 	case err := <-first:
 		if err == nil {
 			cancelHedge()
-			<-second
+			_ = <-second // it has been cancelled
 			return nil
 		}
 		if <-second != nil {
@@ -58,7 +58,7 @@ func (o *openObject) hedged(p []byte, off int64) error {
 			return <-first
 		}
 		cancel()
-		<-first // until it has stopped to write into p
+		_ = <-first // it has been cancelled, and writes into p no more
 	}
 	b.counters.won.Add(1)
 	copy(p, copied)

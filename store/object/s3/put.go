@@ -102,7 +102,7 @@ func (u *upload) stream(ctx context.Context, write func(io.Writer) error) (int64
 	defer func() {
 		if !ended { // write panics
 			_ = writer.CloseWithError(errors.New("the writer has died"))
-			<-sent
+			_ = <-sent // that it has died
 		}
 	}()
 	c := &counter{ctx: ctx, w: writer}
