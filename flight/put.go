@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	arrowmemory "github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -202,7 +203,7 @@ func (w *work) bind(reader flight.MessageReader, limit int) error {
 
 // newReader returns a reader of the batches of a stream.
 func newReader(in *checkedPut) (*flight.Reader, error) {
-	reader, err := flight.NewRecordReader(in, ipc.WithDelayReadSchema(true))
+	reader, err := flight.NewRecordReader(in, ipc.WithDelayReadSchema(true), ipc.WithAllocator(memory.NewAllocator(in.held, arrowmemory.DefaultAllocator)))
 	if err != nil {
 		return nil, malformed(err)
 	}

@@ -245,19 +245,23 @@ const (
 	indexBytes        = 200
 )
 
-// roomToFlush takes the memory of a flush, and waits for it. It never takes more than
-// the part's most: a flush is what makes room.
+// roomToFlush takes the memory of a flush. It never waits for others, who may wait for
+// the flush: up to the part's least there is room, and what exceeds that is charged.
 func (s *Store) roomToFlush(ctx context.Context, h *head) (*memory.Hold, error) {
 	largest := int64(0)
 	for _, hs := range h.series {
 		largest = max(largest, hs.series.Grid.BlockLen)
 	}
 	n := int64(2*s.workers+1)*bytesPerFlushTask + int64(s.workers)*24*largest + indexBytes*int64(h.blocks())
+	hold := s.memory.Flush.Hold()
 	if most := s.memory.Flush.Most(); most > 0 {
 		n = min(n, most)
 	}
-	hold := s.memory.Flush.Hold()
-	return hold, hold.Reserve(ctx, n)
+	err := hold.Reserve(ctx, min(n, s.memory.Flush.Least()))
+	if err == nil {
+		hold.Set(n)
+	}
+	return hold, err
 }
 
 // countCaches counts what the caches hold.

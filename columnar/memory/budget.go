@@ -151,6 +151,9 @@ func (p *Part) Used() int64 {
 	return p.used
 }
 
+// Least returns the bytes that the part can always hold.
+func (p *Part) Least() int64 { return p.least }
+
 // Most returns the bytes that the part may hold; 0: no limit.
 func (p *Part) Most() int64 { return p.most }
 

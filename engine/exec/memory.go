@@ -11,14 +11,14 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// A query that reads samples takes its floor before it begins: an eighth of what all
+// A query that reads samples takes its floor before it begins: a quarter of what all
 // queries may hold, at most 16 MiB, which is enough for the batches under way and some
-// thousand groups. It waits for that, holding nothing, so no two wait for each other;
+// ten thousand groups. It waits for that, holding nothing, so no two wait for each other;
 // whoever needs more than his floor later on is refused where there is none.
 const (
-	floorShare = 8
+	floorShare = 4
 	floorMost  = 16 << 20
-	floorWait  = 10 * time.Second
+	floorWait  = 30 * time.Second
 )
 
 // takeStep is how many bytes are taken from the server's memory at once.
