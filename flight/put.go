@@ -163,8 +163,12 @@ func eachBatch(reader flight.MessageReader, f func(n int, batch arrow.RecordBatc
 }
 
 // malformed is the error of a client that sends what is no Arrow data. Errors of the
-// stream itself stay what they are.
+// stream itself, and of waiting for memory, stay what they are.
 func malformed(err error) error {
+	var full *memory.Refusal
+	if errors.As(err, &full) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	if s, ok := status.FromError(err); ok {
 		return s.Err()
 	}
