@@ -190,7 +190,7 @@ func (m *memoryTest) writeSeries(client *flightsql.Client, from, to int) error {
 		if err := json.Unmarshal(result.GetAppMetadata(), &counts); err != nil {
 			return err
 		}
-		if want := (min(at+rows, m.slots())) * int64(to-from); counts.Samples != want {
+		if want := min(at+rows, m.slots()) * int64(to-from); counts.Samples != want {
 			return fmt.Errorf("%d samples are acknowledged, want %d", counts.Samples, want)
 		}
 	}

@@ -141,10 +141,10 @@ func (s *Store) flushHead(ctx context.Context) error {
 	begin := s.clock()
 	if frozen.uploaded == nil {
 		hold, err := s.roomToFlush(ctx, frozen)
-		defer hold.Close()
 		if err != nil {
 			return fmt.Errorf("flush: %w", err)
 		}
+		defer hold.Close()
 		added, stuck, err := s.writeSegment(ctx, frozen, set)
 		if err == nil || len(stuck) > 0 {
 			err = errors.Join(err, s.carry(stuck, err != nil))

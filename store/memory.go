@@ -12,6 +12,20 @@ import (
 	"github.com/trellisdb/trellis/columnar/memory"
 )
 
+// parts are the parts of the server's memory, and what the store holds of them for good.
+type parts struct {
+	*memory.Parts
+	cached *memory.Hold // what the caches hold
+}
+
+// newParts returns the parts that are given, or those of no limit.
+func newParts(given *memory.Parts) parts {
+	if given == nil {
+		given = memory.NewParts(memory.Shares{})
+	}
+	return parts{given, given.Caches.Hold()}
+}
+
 // room is what one scan holds on its way to its reader: the results of tasks that run,
 // of those that wait, and the batch that the reader is at. Where the query has no memory
 // for one more task, the scan goes on with fewer at a time; it fails when there is not
@@ -266,5 +280,5 @@ func (s *Store) roomToFlush(ctx context.Context, h *head) (*memory.Hold, error) 
 
 // countCaches counts what the caches hold.
 func (s *Store) countCaches() {
-	s.cached.Set(int64(s.indexes.WeightedSize() + s.layouts.WeightedSize()))
+	s.memory.cached.Set(int64(s.indexes.WeightedSize() + s.layouts.WeightedSize()))
 }

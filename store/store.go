@@ -60,8 +60,7 @@ type Store struct {
 	indexes *otter.Cache[indexKey, *segment.Index]
 	layouts *otter.Cache[layoutKey, *layout]
 	known   seriesCache
-	memory  *memory.Parts
-	cached  *memory.Hold // what the caches hold
+	memory  parts
 
 	appending sync.RWMutex  // held by appends while they are under way
 	flushing  chan struct{} // holds a token while nobody flushes
@@ -140,12 +139,8 @@ func newStore(o Options) *Store {
 		workers:   or(o.Workers, runtime.GOMAXPROCS(0)),
 		flushing:  make(chan struct{}, 1),
 		wake:      make(chan struct{}, 1),
-		memory:    o.Memory,
+		memory:    newParts(o.Memory),
 	}
-	if s.memory == nil {
-		s.memory = memory.NewParts(memory.Shares{})
-	}
-	s.cached = s.memory.Caches.Hold()
 	s.state.active = newHead()
 	s.state.changed = make(chan struct{})
 	s.flushing <- struct{}{}
@@ -272,7 +267,7 @@ func (s *Store) Close(ctx context.Context) error {
 	set.release()
 	s.indexes.InvalidateAll()
 	s.layouts.InvalidateAll()
-	s.cached.Close()
+	s.memory.cached.Close()
 	return err
 }
 
