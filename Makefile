@@ -3,8 +3,8 @@
 GO     ?= go
 PYTHON ?= python3
 
-# How long a fuzz target, a benchmark and the soak test run, and how often the
-# crash test kills the server.
+# How long a fuzz target, a benchmark and the soak test run, how often the crash
+# test kills the server, and the sample period of the memory test.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 SOAK      ?= 10m
