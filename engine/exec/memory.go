@@ -18,7 +18,7 @@ import (
 const (
 	floorShare = 4
 	floorMost  = 16 << 20
-	floorWait  = 30 * time.Second
+	floorWait  = time.Minute
 )
 
 // takeStep is how many bytes are taken from the server's memory at once. The first
