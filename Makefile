@@ -3,12 +3,13 @@
 GO     ?= go
 PYTHON ?= python3
 
-# How long a fuzz target, a benchmark and the soak test run, and how often the
-# crash test kills the server.
+# How long a fuzz target, a benchmark and the soak test run, how often the crash
+# test kills the server, and the sample period of the memory test.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 SOAK      ?= 10m
 CRASHES   ?= 100
+MEMORY    ?= 1h
 
 # SQLite's C code, translated to Go, guards its memory itself. To watch it, too, would
 # make whatever has a catalog four times slower.
@@ -18,7 +19,11 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help test build s3server demo lint format fuzz soak crash bench generate tzdata clean need-go
+=======
+.PHONY: help test build demo lint format fuzz soak crash memory bench generate tzdata clean need-go
+>>>>>>> memory
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -50,6 +55,9 @@ soak: need-go ## write, query, compact and restart for the time SOAK
 
 crash: build ## kill -9 the server CRASHES times while it is being written to
 	TRELLIS_CRASHES=$(CRASHES) .ci/only TestCrash 2h
+
+memory: build ## ten thousand series, a sample every MEMORY, in a server of 256 MiB
+	TRELLIS_MEMORY=$(MEMORY) .ci/only TestMemory 2h
 
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
