@@ -27,7 +27,9 @@ type Dialect struct {
 
 // Queryer reads from a database, inside a transaction or outside.
 type Queryer interface {
+	// QueryContext runs a SELECT of any number of rows.
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	// QueryRowContext runs a SELECT of one row.
 	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
 }
 
