@@ -97,8 +97,7 @@ func transact(ctx context.Context, conn *sql.Conn, f func(*sql.Tx) error) (sent 
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	err = tx.Commit()
-	return !pgconn.SafeToRetry(err), err
+	return true, tx.Commit()
 }
 
 // answered reports whether an error to COMMIT is the server's answer, that it did not
