@@ -96,3 +96,15 @@ func TestCancelWhileCreating(t *testing.T) {
 		t.Errorf("a canceled call left %d series, %v", len(got), err)
 	}
 }
+
+func TestTextsThatPostgreSQLCannotKeep(t *testing.T) {
+	c := open(t, shared.URL(shared.Database(t)), postgres.Options{})
+	for _, text := range []string{"a\x00b", "a\xff"} {
+		if err := c.SetSetting(t.Context(), "a", text); !errors.Is(err, meta.ErrInvalid) {
+			t.Errorf("a setting %q: %v", text, err)
+		}
+		if _, err := c.Condemn(t.Context(), acquire(t, c), []string{"a\x00b"}, 0); !errors.Is(err, meta.ErrInvalid) {
+			t.Errorf("garbage %q: %v", text, err)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/tables"
 )
 
@@ -35,6 +36,8 @@ const (
 	adminShutdown        = "57P01"
 	crashShutdown        = "57P02"
 	cannotConnectNow     = "57P03"
+	badCharacter         = "22021"
+	badEscape            = "22P05"
 	connectionExceptions = "08" // a class
 )
 
@@ -154,6 +157,8 @@ func (d *database) explain(ctx context.Context, err error) error {
 		return nil
 	case tables.IsCallers(err):
 		return err // where the catalog is does not matter
+	case stateOf(err) == badCharacter, stateOf(err) == badEscape:
+		return fmt.Errorf("%w: PostgreSQL keeps UTF-8 text without null characters only: %w", meta.ErrInvalid, err)
 	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		return fmt.Errorf("catalog %s: %w: %w", d.name, ctx.Err(), err)
 	default:
