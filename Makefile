@@ -23,7 +23,7 @@ export TRELLIS := $(CURDIR)/build/bin/trellis
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: build .venv ## run all tests: Go with the race detector, lint, clients
+test: build .venv .postgres ## run all tests: Go with the race detector, lint, clients
 	$(GO) test $(RACE) -timeout 12m ./...
 	.venv/bin/python -m pytest -q clients/python/tests
 
@@ -65,10 +65,12 @@ clean: ## remove what was built
 	rm -rf build .venv
 	-$(GO) clean -testcache
 
-# .ci/venv sees for itself whether there is anything to do.
-.PHONY: .venv
+# These see for themselves whether there is anything to do.
+.PHONY: .venv .postgres
 .venv:
 	.ci/venv
+.postgres:
+	.ci/postgres
 
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go is needed, at least the version in go.mod, and there is no $(GO): see https://go.dev/doc/install" >&2; exit 1; }
