@@ -302,14 +302,11 @@ func TestNoConnectionIsFree(t *testing.T) {
 	c := open(t, shared.URL(name), postgres.Options{Connections: 1, Patience: 300 * time.Millisecond})
 	epoch := acquire(t, c)
 	// Another program holds the lock for which a commit waits, with the only connection.
-	held, release := make(chan error), make(chan struct{})
+	held := make(chan error, 1)
 	var group sync.WaitGroup
 	group.Go(func() {
-		held <- nil
 		held <- shared.Execute(t.Context(), name, `DO $$ BEGIN PERFORM 1 FROM catalog FOR UPDATE; PERFORM pg_sleep(1.5); END $$`)
-		close(release)
 	})
-	<-held
 	time.Sleep(300 * time.Millisecond)
 	group.Go(func() {
 		if _, err := c.Commit(t.Context(), meta.Commit{Epoch: epoch}); err != nil {
