@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/postgres"
 	"github.com/trellisdb/trellis/meta/postgres/postgrestest"
@@ -234,7 +236,7 @@ func TestBackendsAreTerminatedUnderLoad(t *testing.T) {
 func TestServerThatIsDown(t *testing.T) {
 	server := postgrestest.Start(t)
 	where := server.URL(server.Database(t))
-	c := open(t, where, postgres.Options{Connections: 2, Patience: 500 * time.Millisecond})
+	c := open(t, where, postgres.Options{Connections: 2, Patience: 1500 * time.Millisecond})
 	epoch := acquire(t, c)
 	server.Stop(t, false)
 	_, err := c.Latest(t.Context())
@@ -268,16 +270,24 @@ func TestServerThatIsReadOnly(t *testing.T) {
 		_, err := c.Commit(t.Context(), meta.Commit{Epoch: epoch, Add: []meta.Segment{{Name: name}}})
 		return err
 	}
-	readOnly := func(value string) {
+	readOnly := func(value string, want error) {
 		t.Helper()
 		for _, statement := range []string{"ALTER SYSTEM SET default_transaction_read_only = " + value, "SELECT pg_reload_conf()"} {
 			if err := server.Execute(t.Context(), "postgres", statement); err != nil {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(300 * time.Millisecond) // the server reads its settings when it comes to it
+		// The server reads its settings when it comes to it.
+		for range 1000 {
+			err := c.SetSetting(t.Context(), "probe", value)
+			if errors.Is(err, want) {
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		t.Fatalf("default_transaction_read_only does not become %s", value)
 	}
-	readOnly("on")
+	readOnly("on", postgres.ErrReadOnly)
 	calls := map[string]error{"a commit": commit("refused"), "a setting": c.SetSetting(t.Context(), "a", "b"), "a release": c.Release(t.Context(), epoch)}
 	_, calls["a series"] = c.CreateSeries(t.Context(), series("a"))
 	for what, err := range calls {
@@ -288,7 +298,7 @@ func TestServerThatIsReadOnly(t *testing.T) {
 	if got := segmentNames(t, c); len(got) != 0 {
 		t.Errorf("the segments are %v", got)
 	}
-	readOnly("off")
+	readOnly("off", nil)
 	if err := commit("a"); err != nil {
 		t.Error(err)
 	}
@@ -297,25 +307,57 @@ func TestServerThatIsReadOnly(t *testing.T) {
 	}
 }
 
+// hold locks the rows or the table that a statement names, on a connection of its
+// own, until it is released.
+func hold(t *testing.T, database, statement string) (release func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), shared.URL(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = conn.Exec(t.Context(), "BEGIN; "+statement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sync.OnceFunc(func() {
+		if err := conn.Close(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// waitForLock waits until somebody waits for a lock in a database.
+func waitForLock(t *testing.T, database string) {
+	t.Helper()
+	for range 1000 {
+		err := shared.Execute(t.Context(), "postgres", `SELECT 1 / count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '`+database+`'`)
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "division by zero") {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Fatal("nobody waits for a lock")
+}
+
 func TestNoConnectionIsFree(t *testing.T) {
 	name := shared.Database(t)
-	c := open(t, shared.URL(name), postgres.Options{Connections: 1, Patience: 300 * time.Millisecond})
+	c := open(t, shared.URL(name), postgres.Options{Connections: 1, Patience: 2 * time.Second})
 	epoch := acquire(t, c)
-	// Another program holds the lock for which a commit waits, with the only connection.
-	held := make(chan error, 1)
+	// A commit waits for another program's lock, and has the only connection.
+	release := hold(t, name, `SELECT FROM catalog FOR UPDATE`)
+	defer release()
 	var group sync.WaitGroup
-	group.Go(func() {
-		held <- shared.Execute(t.Context(), name, `DO $$ BEGIN PERFORM 1 FROM catalog FOR UPDATE; PERFORM pg_sleep(1.5); END $$`)
-	})
-	time.Sleep(300 * time.Millisecond)
 	group.Go(func() {
 		if _, err := c.Commit(t.Context(), meta.Commit{Epoch: epoch}); err != nil {
 			t.Errorf("the commit that waits: %v", err)
 		}
 	})
-	time.Sleep(200 * time.Millisecond)
+	waitForLock(t, name)
 	_, err := c.Latest(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "no connection was free for 300ms: all 1 are in use: allow more") {
+	if err == nil || !strings.Contains(err.Error(), "no connection was free for 2s: all 1 are in use: allow more") {
 		t.Errorf("a read without a connection: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -323,13 +365,45 @@ func TestNoConnectionIsFree(t *testing.T) {
 	if _, err := c.Latest(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a read without a connection or time: %v", err)
 	}
-	if err := <-held; err != nil {
-		t.Error(err)
-	}
+	release()
 	group.Wait()
 	if last, err := c.Latest(t.Context()); err != nil || last.ID != 1 {
 		t.Errorf("the newest snapshot is %v, %v", last, err)
 	}
+}
+
+// A statement that hangs ends, and with it what it holds.
+func TestStatementsEnd(t *testing.T) {
+	name := shared.Database(t)
+	c := open(t, shared.URL(name), postgres.Options{StatementTimeout: time.Second})
+	release := hold(t, name, `LOCK TABLE settings`)
+	defer release()
+	if _, err := c.Settings(t.Context()); err == nil || !strings.Contains(err.Error(), "statement timeout") {
+		t.Errorf("a read of a locked table: %v", err)
+	}
+	if err := c.SetSetting(t.Context(), "a", "b"); err == nil || errors.Is(err, postgres.ErrUncertain) {
+		t.Errorf("a change of a locked table: %v", err)
+	}
+	release()
+	if settings, err := c.Settings(t.Context()); err != nil || len(settings) != 0 {
+		t.Errorf("the settings are %v, %v", settings, err)
+	}
+}
+
+// A writer that is cut off in the middle of a change does not hold up the others for
+// ever.
+func TestTransactionsThatDoNothingEnd(t *testing.T) {
+	name := shared.Database(t)
+	c := open(t, shared.URL(name), postgres.Options{})
+	conn, err := pgx.Connect(t.Context(), shared.URL(name)+"&idle_in_transaction_session_timeout=1000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(t.Context())) }()
+	if _, err := conn.Exec(t.Context(), "BEGIN; SELECT FROM catalog FOR UPDATE"); err != nil {
+		t.Fatal(err)
+	}
+	acquire(t, c)
 }
 
 func TestServerThatHasTooManyClients(t *testing.T) {

@@ -60,26 +60,6 @@ func TestMistakesAreNotRepeated(t *testing.T) {
 	}
 }
 
-// A statement that hangs ends, and with it what it holds.
-func TestStatementsEnd(t *testing.T) {
-	name := shared.Database(t)
-	c := open(t, shared.URL(name), postgres.Options{StatementTimeout: 300 * time.Millisecond})
-	done := make(chan error)
-	go func() {
-		done <- shared.Execute(t.Context(), name, `DO $$ BEGIN LOCK TABLE settings; PERFORM pg_sleep(1.5); END $$`)
-	}()
-	time.Sleep(300 * time.Millisecond)
-	if _, err := c.Settings(t.Context()); err == nil || !strings.Contains(err.Error(), "statement timeout") {
-		t.Errorf("a read of a locked table: %v", err)
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	if _, err := c.Settings(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestCancelWhileCreating(t *testing.T) {
 	c := open(t, shared.URL(shared.Database(t)), postgres.Options{})
 	var many []meta.Series
