@@ -19,16 +19,12 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help test build s3server demo lint format fuzz soak crash bench generate tzdata clean need-go
-=======
-.PHONY: help test build demo lint format fuzz soak crash memory bench generate tzdata clean need-go
->>>>>>> memory
+.PHONY: help test build s3server demo lint format fuzz soak crash memory bench generate tzdata clean need-go
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: build s3server .venv ## run all tests: Go with the race detector, lint, clients
+test: build s3server .venv .postgres ## run all tests: Go with the race detector, lint, clients
 	$(GO) test $(RACE) -timeout 12m ./...
 	.venv/bin/python -m pytest -q clients/python/tests
 
@@ -76,10 +72,12 @@ clean: ## remove what was built
 	rm -rf build .venv
 	-$(GO) clean -testcache
 
-# .ci/venv sees for itself whether there is anything to do.
-.PHONY: .venv
+# These see for themselves whether there is anything to do.
+.PHONY: .venv .postgres
 .venv:
 	.ci/venv
+.postgres:
+	.ci/postgres
 
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go is needed, at least the version in go.mod, and there is no $(GO): see https://go.dev/doc/install" >&2; exit 1; }
