@@ -38,6 +38,10 @@ const (
 	Split
 	// Prefix is texts less what they share with the text before.
 	Prefix
+	// Sparse is the usual integer, the others, and where they are.
+	Sparse
+	// Digits is integers parted at a decimal digit into two columns.
+	Digits
 
 	numCodecs = iota
 )
@@ -45,6 +49,7 @@ const (
 var codecNames = [numCodecs]string{
 	Auto: "auto", Constant: "constant", Raw: "raw", Dictionary: "dictionary", RunLength: "runlength",
 	Decimal: "decimal", Real: "real", Packed: "packed", Planes: "planes", Split: "split", Prefix: "prefix",
+	Sparse: "sparse", Digits: "digits",
 }
 
 // String gives the name that Parse reads.

@@ -9,8 +9,9 @@ import (
 )
 
 // AppendFloat64s appends the column of values to dst. With Auto, or a codec that
-// floats do not know, the encoding is chosen by trial. Packed, Planes and Split
-// ask for that layout of the integers behind decimals or real floats. An error
+// floats do not know, the encoding is chosen by trial. Packed, Planes, Split,
+// Sparse and Digits ask for that layout of the integers behind decimals or real
+// floats. An error
 // means that the column did not decode to the same bits, a defect of this package.
 func AppendFloat64s(dst []byte, values []float64, c Codec) ([]byte, error) {
 	return pooled(func(e *Encoder) ([]byte, error) { return e.AppendFloat64s(dst, values, c) })
@@ -110,7 +111,7 @@ func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth in
 	switch c {
 	case Raw:
 		return e.appendFloatsRaw(dst, values, false), false
-	case Decimal, Packed, Planes, Split:
+	case Decimal, Packed, Planes, Split, Sparse, Digits:
 		guess := guessDecimal(values, isNarrow)
 		limit := len(values)
 		if c != Decimal {

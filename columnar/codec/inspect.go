@@ -95,6 +95,14 @@ func inspect(src []byte, role string, depth int) Description {
 	case Real:
 		d.Parameters = mapping{kind: mappingKind(r.u8("mapping", int(orderedNarrow)))}.String()
 		last("integers")
+	case Sparse:
+		d.Parameters = fmt.Sprintf("usual %d, %d others", r.varint("usual value"), r.uvarint("others"))
+		part("gaps")
+		last("others")
+	case Digits:
+		d.Parameters = fmt.Sprintf("step %d", r.uvarint("step"))
+		part("quotients")
+		last("remainders")
 	case Prefix:
 		part("shared lengths")
 		last("rest")

@@ -70,6 +70,10 @@ func (d *Decoder) ints(dst []int64, src []byte, m mapping, depth int) error {
 		err = d.intDictionary(dst, r, depth)
 	case RunLength:
 		err = d.intRuns(dst, r, depth)
+	case Sparse:
+		err = d.intSparse(dst, r, depth)
+	case Digits:
+		err = d.digits(dst, r, depth)
 	default:
 		err = fmt.Errorf("%w: integers know no codec %v", ErrCorrupt, c)
 	}
@@ -104,8 +108,32 @@ func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byt
 		}
 	case RunLength:
 		return e.appendIntRuns(dst, v, s.runs, depth)
+	case Sparse, Digits:
+		if out, z, ok := e.appendParted(dst, v, s, c, depth); ok {
+			return out, z
+		}
 	}
 	return e.appendInts(dst, v, s, depth)
+}
+
+// appendParted appends a column as sparse or as digits, where it can be parted so.
+func (e *Encoder) appendParted(dst []byte, v []int64, s survey, c Codec, depth int) (column []byte, needsZstd, ok bool) {
+	if depth >= maxDepth {
+		return dst, false, false
+	}
+	if c == Sparse {
+		column, needsZstd = e.appendIntSparse(dst, v, depth)
+		return column, needsZstd, true
+	}
+	parts, ok := cut{}, false
+	if len(v) >= digitsSample {
+		parts, ok = findCut(v, s, 64)
+	}
+	if !ok {
+		return dst, false, false
+	}
+	column, needsZstd = e.appendDigits(dst, v, parts, depth)
+	return column, needsZstd, true
 }
 
 // survey is what one look at all integers tells.
@@ -153,6 +181,9 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 	if c.size() <= len(v)/smallEnough {
 		return c.dst, c.zstd
 	}
+	if len(v) >= sparseSample {
+		e.trySparse(&c, v, depth)
+	}
 	if len(v) >= zstdMin {
 		e.tryZstd(&c, &plan, v, s, depth)
 		e.tryFront(&c, &plan, v, depth)
@@ -168,5 +199,6 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 			enter(column, z)
 		}
 	}
+	e.tryDigits(&c, v, s, depth)
 	return c.dst, c.zstd
 }
