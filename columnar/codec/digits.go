@@ -42,7 +42,7 @@ func (c cut) quotient(x int64) int64 {
 // one that promises the fewest bits per value, or false where none promises less
 // than limit.
 func findCut(v []int64, s survey, limit float64) (best cut, ok bool) {
-	const far = 1 << 60
+	const far = 1 << 58
 	if s.min < -far || s.max > far {
 		return best, false
 	}
@@ -121,9 +121,8 @@ func (e *Encoder) tryDigits(c *contest, v []int64, s survey, depth int) {
 		return
 	}
 	lv := &e.levels[depth]
-	column, z := e.appendDigits(lv.trial[:0], v, cut, depth)
-	lv.trial = column
-	c.offer(column, z)
+	lv.trial, _ = e.appendDigits(lv.trial[:0], v, cut, depth)
+	c.offer(lv.trial, true)
 }
 
 // appendDigits appends integers as quotients and remainders.

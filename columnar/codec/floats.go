@@ -97,7 +97,7 @@ func (e *Encoder) appendFloatsRaw(dst []byte, values []float64, compressed bool)
 }
 
 // appendFloatsAs appends a column with the codec asked for, else chosen by trial,
-// and reports whether it needs zstd.
+// and reports whether it is slow.
 func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth int) ([]byte, bool) {
 	if len(values) == 0 {
 		return append(dst, header(floats, Raw, false)), false
@@ -169,7 +169,7 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		c.won = false
 		c.offer(e.appendFloatsRaw(lv.trial[:0], values, false), false)
 	}
-	return c.dst, c.zstd
+	return c.dst, c.slow
 }
 
 // appendFloatRuns appends floats as runs of equal ones.
@@ -211,7 +211,7 @@ func (d *Decoder) floatRuns(dst []float64, r *reader, depth int) error {
 
 // appendFloatDictionary appends floats as places in the ascending list of the
 // distinct ones, unless those are more than limit.
-func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, depth int) (column []byte, needsZstd, ok bool) {
+func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, depth int) (column []byte, slow, ok bool) {
 	lv := &e.levels[depth]
 	if !lv.table.fill(asBits(values), limit) {
 		return dst, false, false

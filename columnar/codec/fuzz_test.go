@@ -50,6 +50,8 @@ func FuzzDecode(f *testing.F) {
 func FuzzFloats(f *testing.F) {
 	f.Add([]byte("0123456789abcdef01234567"), uint8(0), uint16(3), uint8(1))
 	f.Add(bytes.Repeat([]byte{0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xf1, 0x3f}, 50), uint8(5), uint16(9), uint8(0x80))
+	f.Add(bytes.Repeat([]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x9a, 0x99, 0x99, 0x99, 0x99, 0x99, 0xf1, 0x3f}, 40), uint8(Sparse), uint16(7), uint8(0x10))
+	f.Add(bytes.Repeat([]byte{0, 0, 0, 0, 0, 0xc0, 0x5e, 0x40, 0x77, 0xbe, 0x9f, 0x1a, 0x2f, 0xdd, 0x5e, 0x40}, 40), uint8(Digits), uint16(9), uint8(1))
 	f.Fuzz(func(t *testing.T, src []byte, c uint8, at uint16, flip uint8) {
 		values := make([]float64, len(src)/8)
 		bits := asBits(values)

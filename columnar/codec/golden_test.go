@@ -91,6 +91,8 @@ func goldenColumns() []goldenColumn {
 	intColumn("packed-exceptions", Packed, 80, func(i int) int64 { return scatter(i)%8 + int64(i%40/39)*(1-2*int64(i/40))<<40 })
 	intColumn("planes", Planes, 40, func(i int) int64 { return scatter(i) * 1000 })
 	intColumn("split", Split, 200, func(i int) int64 { return scatter(i) << 20 })
+	intColumn("sparse", Sparse, 80, func(i int) int64 { return 7 + scatter(i)*(scatter(i+1)%3/2) })
+	intColumn("digits", Digits, 80, func(i int) int64 { return (scatter(i)-2000)*1e5 + 2450 + scatter(i+3)%5 })
 	intColumn("dictionary", Dictionary, 40, func(i int) int64 { return 1 << (scatter(i) % 4 * 10) })
 	intColumn("runlength", RunLength, 60, func(i int) int64 { return int64(i / 17) })
 	return append(append(all, goldenBits()...), goldenTexts()...)

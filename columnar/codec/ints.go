@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -87,7 +88,7 @@ func (d *Decoder) ints(dst []int64, src []byte, m mapping, depth int) error {
 }
 
 // appendIntsAs appends a column with the codec asked for, where it can hold the
-// integers, else chosen by trial, and reports whether it needs zstd.
+// integers, else chosen by trial, and reports whether it is slow.
 func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byte, bool) {
 	if len(v) == 0 {
 		return appendVarint(append(dst, header(integers, Constant, false)), 0), false
@@ -117,13 +118,13 @@ func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byt
 }
 
 // appendParted appends a column as sparse or as digits, where it can be parted so.
-func (e *Encoder) appendParted(dst []byte, v []int64, s survey, c Codec, depth int) (column []byte, needsZstd, ok bool) {
+func (e *Encoder) appendParted(dst []byte, v []int64, s survey, c Codec, depth int) (column []byte, slow, ok bool) {
 	if depth >= maxDepth {
 		return dst, false, false
 	}
 	if c == Sparse {
-		column, needsZstd = e.appendIntSparse(dst, v, depth)
-		return column, needsZstd, true
+		column, slow = e.appendIntSparse(dst, v, depth)
+		return column, slow, true
 	}
 	parts, ok := cut{}, false
 	if len(v) >= digitsSample {
@@ -132,8 +133,8 @@ func (e *Encoder) appendParted(dst []byte, v []int64, s survey, c Codec, depth i
 	if !ok {
 		return dst, false, false
 	}
-	column, needsZstd = e.appendDigits(dst, v, parts, depth)
-	return column, needsZstd, true
+	column, slow = e.appendDigits(dst, v, parts, depth)
+	return column, slow, true
 }
 
 // survey is what one look at all integers tells.
@@ -165,6 +166,22 @@ const (
 	zstdMin         = 64  // shorter columns gain nothing from zstd
 )
 
+// dictionaryLimit is how many entries a dictionary of n integers may have: an
+// entry must be used often, or less often where the best encoding so far takes
+// more than size bytes at what entries and places are likely to take.
+func dictionaryLimit(n, size int) int {
+	limit := n / dictionaryWorth
+	for _, share := range [...]int{2, 3} { // of the values, one in so many is new
+		entries := n / share
+		perEntry, perPlace := size*8/n, bits.Len(uint(entries))
+		if (entries*perEntry+n*perPlace)/8 < size-size/16 {
+			limit = entries
+			break
+		}
+	}
+	return min(limit, maxEntries)
+}
+
 // appendInts chooses the encoding of integers that are not all equal.
 func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte, bool) {
 	c := contest{dst: dst, start: len(dst)}
@@ -179,7 +196,7 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 		enter(e.appendFramed(lv.trial[:0], Packed, &plan, depth))
 	}
 	if c.size() <= len(v)/smallEnough {
-		return c.dst, c.zstd
+		return c.dst, c.slow
 	}
 	if len(v) >= sparseSample {
 		e.trySparse(&c, v, depth)
@@ -191,7 +208,7 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 	if depth < maxDepth && len(v) >= 2*dictionaryWorth {
 		// A dictionary must at least halve the range of the integers, or its
 		// places are no smaller than they are.
-		limit := min(len(v)/dictionaryWorth, maxEntries)
+		limit := dictionaryLimit(len(v), c.size())
 		if width := uint64(s.max - s.min); width < 2*uint64(limit) {
 			limit = int(width / 2)
 		}
@@ -200,5 +217,5 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 		}
 	}
 	e.tryDigits(&c, v, s, depth)
-	return c.dst, c.zstd
+	return c.dst, c.slow
 }

@@ -46,7 +46,7 @@ func (e *Encoder) appendHigh(dst []byte, high []int64, depth int) ([]byte, bool)
 		lv.trial = e.appendPlanes(lv.trial[:0], frame{}, lv, true)
 		c.offer(lv.trial, true)
 	}
-	return c.dst, c.zstd
+	return c.dst, c.slow
 }
 
 func (d *Decoder) split(dst []int64, r *reader, depth int) (frame, error) {
@@ -136,7 +136,7 @@ func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth i
 	lv := &e.levels[depth]
 	n := len(v)
 	p.frame.codes(lv)
-	goal := float64(c.size()) * (1 - 1.0/zstdGain)
+	goal := float64(c.size()) * (1 - 1.0/slowGain)
 
 	// What order-0 entropy promises, with the low bits apart.
 	width := splitWidth(&p.zigzagLens, n)
