@@ -24,7 +24,8 @@ type dataSet struct {
 	values []float64
 	best   figure // the best of other tools on the same values
 	peer   string // column in the published tables, where best is from there
-	sample bool   // the values are the first 1,024 of a longer column
+
+	synthetic bool // made here, and long
 }
 
 // figure is what somebody reached, in bits per value.
@@ -129,7 +130,7 @@ func dataSets(dir string) ([]dataSet, error) {
 		}
 		column := strings.TrimSuffix(filepath.Base(file), ".csv")
 		s := whole("ALP sample "+column, values, 1024, figure{})
-		s.peer, s.sample = column, true
+		s.peer = column
 		sets = append(sets, s)
 	}
 	return sets, nil
@@ -147,7 +148,9 @@ func sensor(name string, decimals int, best figure) dataSet {
 		}
 		values[i] = x
 	}
-	return whole(name, values, columnar.DefaultBlockLen(second), best)
+	s := whole(name, values, columnar.DefaultBlockLen(second), best)
+	s.synthetic = true
+	return s
 }
 
 // whole is a series without gaps.

@@ -2,13 +2,15 @@ module github.com/trellisdb/trellis/benchmarks/sizes
 
 go 1.26.0
 
-require github.com/trellisdb/trellis v0.0.0
+require (
+	github.com/klauspost/compress v1.20.3
+	github.com/trellisdb/trellis v0.0.0
+)
 
 require (
 	github.com/apache/arrow-go/v18 v18.8.0 // indirect
 	github.com/goccy/go-json v0.10.6 // indirect
 	github.com/google/flatbuffers v25.12.19+incompatible // indirect
-	github.com/klauspost/compress v1.20.3 // indirect
 	github.com/klauspost/cpuid/v2 v2.4.0 // indirect
 	github.com/parquet-go/bitpack v1.1.0 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect

@@ -16,6 +16,8 @@ type row struct {
 	dataSet
 	blockBits  float64 // per sample, whole blocks
 	columnBits float64 // per sample, columns of values
+	zstdBits   float64 // per sample, the same blocks by zstd alone
+	alpBits    float64 // per sample, the same values by ALP
 	encode     float64 // millions of samples a second
 	decode     float64
 }
@@ -31,15 +33,19 @@ func measure(s dataSet, columns, speed bool) (row, error) {
 		blocks       []*columnar.Block
 		encoded      [][]byte
 		block, value int
+		zstds, alps  int
 		dst          []byte
 	)
+	zstd, err := newZstdPeer()
+	if err != nil {
+		return r, err
+	}
 	for from := 0; from < len(s.slots); {
 		to, number := from, s.grid.Block(s.slots[from])
 		for to < len(s.slots) && s.grid.Block(s.slots[to]) == number {
 			to++
 		}
 		b := s.block(number, from, to)
-		var err error
 		if dst, err = columnar.AppendBlock(dst[:0], b, codec.Auto, series); err != nil {
 			return r, err
 		}
@@ -60,6 +66,10 @@ func measure(s dataSet, columns, speed bool) (row, error) {
 		if err := same(b, dst, series, number); err != nil {
 			return r, err
 		}
+		if !s.synthetic {
+			zstds += zstd.size(s.values[from:to])
+			alps += alpSize(s.values[from:to])
+		}
 		if len(blocks) < 2000 {
 			blocks, encoded = append(blocks, b), append(encoded, append([]byte(nil), dst...))
 		}
@@ -67,6 +77,8 @@ func measure(s dataSet, columns, speed bool) (row, error) {
 	}
 	r.blockBits = float64(block) * 8 / float64(len(s.values))
 	r.columnBits = float64(value) * 8 / float64(len(s.values))
+	r.zstdBits = float64(zstds) / float64(len(s.values))
+	r.alpBits = float64(alps) / float64(len(s.values))
 	if speed {
 		r.time(series, blocks, encoded)
 	}

@@ -62,15 +62,18 @@ func published(dir string) (map[string]figure, error) {
 
 // write prints the table.
 func write(w io.Writer, rows []row, speed bool) {
-	head := []string{"data set", "samples", "block", "bits per sample", "column alone", "best other", "by", "ratio"}
+	head := []string{"data set", "samples", "block", "bits per sample", "column alone", "best elsewhere", "by", "ratio", "zstd here", "ALP here", "ratio"}
 	if speed {
 		head = append(head, "encoded, M/s", "decoded, M/s")
 	}
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(head, " | "), aligned(len(head)))
 	for _, r := range rows {
-		cells := []string{r.name, fmt.Sprint(len(r.values)), fmt.Sprint(r.grid.BlockLen), bits(r.blockBits), bits(r.columnBits), "–", "–", "–"}
+		cells := []string{r.name, fmt.Sprint(len(r.values)), fmt.Sprint(r.grid.BlockLen), decimals(r.blockBits), decimals(r.columnBits), "–", "–", "–", "–", "–", "–"}
 		if r.best.bits > 0 {
-			cells[5], cells[6], cells[7] = bits(r.best.bits), r.best.by, fmt.Sprintf("%.2f", r.blockBits/r.best.bits)
+			cells[5], cells[6], cells[7] = decimals(r.best.bits), r.best.by, fmt.Sprintf("%.2f", r.blockBits/r.best.bits)
+		}
+		if !r.synthetic {
+			cells[8], cells[9], cells[10] = decimals(r.zstdBits), decimals(r.alpBits), fmt.Sprintf("%.2f", r.blockBits/min(r.zstdBits, r.alpBits))
 		}
 		if speed {
 			cells = append(cells, fmt.Sprintf("%.0f", r.encode), fmt.Sprintf("%.0f", r.decode))
@@ -92,4 +95,4 @@ func aligned(columns int) string {
 	return b.String()
 }
 
-func bits(x float64) string { return fmt.Sprintf("%.2f", x) }
+func decimals(x float64) string { return fmt.Sprintf("%.2f", x) }
