@@ -42,6 +42,8 @@ const (
 	Sparse
 	// Digits is integers parted at a decimal digit into two columns.
 	Digits
+	// Short is one float for all, less its low bytes that are zero.
+	Short
 
 	numCodecs = iota
 )
@@ -49,7 +51,7 @@ const (
 var codecNames = [numCodecs]string{
 	Auto: "auto", Constant: "constant", Raw: "raw", Dictionary: "dictionary", RunLength: "runlength",
 	Decimal: "decimal", Real: "real", Packed: "packed", Planes: "planes", Split: "split", Prefix: "prefix",
-	Sparse: "sparse", Digits: "digits",
+	Sparse: "sparse", Digits: "digits", Short: "short",
 }
 
 // String gives the name that Parse reads.

@@ -113,7 +113,7 @@ func (c cut) cost(v []int64) float64 {
 // contest.
 func (e *Encoder) tryDigits(c *contest, v []int64, s survey, depth int) {
 	perValue := float64(c.size()) * 8 / float64(len(v))
-	if perValue < digitsLeast || perValue > digitsMost || len(v) < digitsSample || depth+1 >= maxDepth {
+	if e.quick || perValue < digitsLeast || perValue > digitsMost || len(v) < digitsSample || depth+1 >= maxDepth {
 		return
 	}
 	cut, ok := findCut(v, s, perValue*0.95)

@@ -68,6 +68,8 @@
 // Floats:
 //
 //	constant    8 bytes
+//	short       the value's bytes from the highest on, less those at the end that
+//	            are zero: none for 0
 //	raw         section: 8 bytes per value
 //	decimal     u8 mapping, u8 exponent, u8 factor, u exceptions,
 //	            with exceptions: parts of their positions and of their values,

@@ -22,6 +22,7 @@ type Encoder struct {
 	zstd     *zstd.Encoder
 	better   *zstd.Encoder // of the better level, made when it is first used
 	thorough bool          // use the better level now
+	quick    bool          // use nothing slow now
 	decoder  *Decoder
 	floats   []float64 // decoded again, for comparison
 	ints     []int64

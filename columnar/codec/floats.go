@@ -64,6 +64,8 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 				dst[i] = v
 			}
 		}
+	case Short:
+		err = decodeShort(dst, r)
 	case Raw:
 		var section []byte
 		section, err = d.section(r, 8*len(dst), compressed)
@@ -87,6 +89,37 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 	return nil
 }
 
+// appendConstant appends the column of floats that are all x: short, which is never
+// longer, unless Constant is asked for.
+func appendConstant(dst []byte, x float64, c Codec) []byte {
+	u := math.Float64bits(x)
+	if c == Constant {
+		return binary.LittleEndian.AppendUint64(append(dst, header(floats, Constant, false)), u)
+	}
+	dst = append(dst, header(floats, Short, false))
+	for ; u != 0; u <<= 8 {
+		dst = append(dst, byte(u>>56))
+	}
+	return dst
+}
+
+// decodeShort reads what is left of a float after its header, highest byte first.
+func decodeShort(dst []float64, r *reader) error {
+	b, u := r.rest(), uint64(0)
+	if len(b) > 8 {
+		r.fail("value of %d bytes", len(b))
+		return r.err
+	}
+	for i, x := range b {
+		u |= uint64(x) << (56 - 8*i)
+	}
+	v := math.Float64frombits(u)
+	for i := range dst {
+		dst[i] = v
+	}
+	return nil
+}
+
 func (e *Encoder) appendFloatsRaw(dst []byte, values []float64, compressed bool) []byte {
 	lv := &e.levels[0]
 	lv.bytes = resize(lv.bytes, 8*len(values))
@@ -104,8 +137,7 @@ func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth in
 	}
 	runs := countRuns(asBits(values))
 	if runs == 1 && c != Raw {
-		dst = append(dst, header(floats, Constant, false))
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(values[0])), false
+		return appendConstant(dst, values[0], c), false
 	}
 	isNarrow := narrow(values)
 	switch c {

@@ -67,7 +67,9 @@ func goldenColumns() []goldenColumn {
 	}
 	scatter := func(i int) int64 { return int64(uint32(i*i+7) * 2654435761 >> 20) }
 	floatColumn("empty", Auto, 0, nil)
-	floatColumn("constant", Auto, 5, func(int) float64 { return math.Copysign(0, -1) })
+	floatColumn("short", Auto, 5, func(int) float64 { return -21.5 })
+	floatColumn("short-zero", Auto, 5, func(int) float64 { return 0 })
+	floatColumn("constant", Constant, 5, func(int) float64 { return math.Copysign(0, -1) })
 	floatColumn("raw", Raw, 4, func(i int) float64 { return []float64{math.NaN(), math.Inf(-1), 5e-324, -1.5}[i] })
 	floatColumn("dictionary", Dictionary, 40, func(i int) float64 { return math.Sqrt(float64(scatter(i) % 5)) })
 	floatColumn("runlength", RunLength, 60, func(i int) float64 { return float64(i/25) / 8 })

@@ -116,7 +116,7 @@ func inspect(src []byte, role string, depth int) Description {
 			d.Parameters = fmt.Sprintf("%d bytes", r.uvarint("bytes"))
 			part("lengths")
 		}
-	case Constant:
+	case Constant, Short:
 	default:
 		r.fail("no codec %v", c)
 	}

@@ -195,13 +195,14 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 	if plan.size < c.size() {
 		enter(e.appendFramed(lv.trial[:0], Packed, &plan, depth))
 	}
+	e.tryUnpredicted(&c, &plan, v, s, depth)
 	if c.size() <= len(v)/smallEnough {
 		return c.dst, c.slow
 	}
 	if len(v) >= sparseSample {
 		e.trySparse(&c, v, depth)
 	}
-	if len(v) >= zstdMin {
+	if len(v) >= zstdMin && !e.quick {
 		e.tryZstd(&c, &plan, v, s, depth)
 		e.tryFront(&c, &plan, v, depth)
 	}

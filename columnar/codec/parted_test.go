@@ -182,3 +182,38 @@ func TestInspectTellsParts(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+func TestShortIsAsLongAsItsValueNeeds(t *testing.T) {
+	for _, test := range []struct {
+		value float64
+		bytes int
+	}{
+		{0, 1}, {math.Copysign(0, -1), 2}, {1, 3}, {21.5, 4}, {0.1, 9}, {math.Inf(1), 3}, {5e-324, 9},
+	} {
+		column := mustFloats(t, []float64{test.value, test.value, test.value}, Auto)
+		if d := Inspect(column); d.Codec != Short || len(column) != test.bytes || d.Err != nil {
+			t.Errorf("%v: %v", test.value, d)
+		}
+	}
+	for _, n := range []int{9, 10, 100} {
+		column := append([]byte{header(floats, Short, false)}, make([]byte, n)...)
+		if err := DecodeFloat64s(make([]float64, 2), column); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%d bytes: %v", n, err)
+		}
+	}
+}
+
+func TestUnpredictedIsPackedWhereThatIsSmaller(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	v := make([]int64, 1000)
+	for i := range v {
+		v[i] = int64(i)*10%1000 + rng.Int63n(24) // 0 to 1013: ten bits, no exceptions
+	}
+	e := NewEncoder()
+	column, _ := e.appendIntsAs(nil, v, Auto, 0)
+	packed, _ := e.appendIntsAs(nil, v, Packed, 0)
+	if len(column) > len(packed) {
+		t.Errorf("%v, but %v", Inspect(column), Inspect(packed))
+	}
+	mustInts(t, v, Auto)
+}

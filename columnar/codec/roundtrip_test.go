@@ -58,7 +58,7 @@ var floatShapes = map[string]func(rng *rand.Rand, i int) float64{
 // twoOrNine are powers of ten for values of two precisions.
 var twoOrNine = [2]float64{1e2, 1e9}
 
-var floatCodecs = []Codec{Auto, Constant, Raw, Dictionary, RunLength, Decimal, Real, Packed, Planes, Split, Prefix, Sparse, Digits}
+var floatCodecs = []Codec{Auto, Constant, Raw, Dictionary, RunLength, Decimal, Real, Packed, Planes, Split, Prefix, Sparse, Digits, Short}
 
 func TestFloatsComeBackBitForBit(t *testing.T) {
 	for name, value := range floatShapes {

@@ -41,7 +41,7 @@ func (e *Encoder) appendHigh(dst []byte, high []int64, depth int) ([]byte, bool)
 			c.offer(column, z)
 		}
 	}
-	if len(high) >= zstdMin {
+	if len(high) >= zstdMin && !e.quick {
 		frame{}.codes(lv)
 		lv.trial = e.appendPlanes(lv.trial[:0], frame{}, lv, true)
 		c.offer(lv.trial, true)
@@ -82,7 +82,9 @@ func (e *Encoder) tryFront(c *contest, p *framePlan, v []int64, depth int) {
 	}
 	lv := &e.levels[depth]
 	lv.codes = append(lv.codes[:0], asUint64s(v)...)
+	e.quick = true // what is gained is too little for zstd
 	column, z := e.appendSplit(lv.trial[:0], frame{}, mantissa, depth)
+	e.quick = false
 	lv.trial = column
 	c.offer(column, z)
 }
