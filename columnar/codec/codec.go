@@ -44,6 +44,8 @@ const (
 	Digits
 	// Short is one float for all, less its low bytes that are zero.
 	Short
+	// Near is floats as scaled integers, and how far each float is from that.
+	Near
 
 	numCodecs = iota
 )
@@ -51,7 +53,7 @@ const (
 var codecNames = [numCodecs]string{
 	Auto: "auto", Constant: "constant", Raw: "raw", Dictionary: "dictionary", RunLength: "runlength",
 	Decimal: "decimal", Real: "real", Packed: "packed", Planes: "planes", Split: "split", Prefix: "prefix",
-	Sparse: "sparse", Digits: "digits", Short: "short",
+	Sparse: "sparse", Digits: "digits", Short: "short", Near: "near",
 }
 
 // String gives the name that Parse reads.

@@ -75,6 +75,8 @@
 //	            with exceptions: parts of their positions and of their values,
 //	            part: integers
 //	real        u8 mapping, part: integers
+//	near        u8 exponent, part: steps, part: integers
+//	            the bits of value = those of integer / 10^exponent + steps
 //	dictionary  u entries, part: entries, part: index of every value
 //	runlength   u runs, part: value of every run, part: length of every run less 1
 //
@@ -85,6 +87,9 @@
 // narrow form for floats that are exact in 32 bits. Real over split integers,
 // whose upper bits go to a dictionary, is ALP's form for real doubles (ALP-RD);
 // real over planes is the byte shuffle.
+//
+// Near is for decimals that went through arithmetic, 0.30000000000000004: steps are
+// how many floats such a value is off.
 //
 // Bits:
 //

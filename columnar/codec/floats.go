@@ -76,6 +76,8 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 		err = d.decimal(dst, r, depth)
 	case Real:
 		err = d.real(dst, r, depth)
+	case Near:
+		err = d.near(dst, r, depth)
 	case Dictionary:
 		err = d.floatDictionary(dst, r, depth)
 	case RunLength:
@@ -155,6 +157,10 @@ func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth in
 		return e.appendReal(dst, values, isNarrow, c, depth)
 	case Real:
 		return e.appendReal(dst, values, isNarrow, Auto, depth)
+	case Near:
+		if m, ok := guessNear(values); ok && depth+1 < maxDepth {
+			return e.appendNear(dst, values, m, depth)
+		}
 	case Dictionary:
 		if out, z, ok := e.appendFloatDictionary(dst, values, len(values), depth); ok {
 			return out, z
@@ -177,14 +183,17 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		c.offer(column, z)
 	}
 	guess := guessDecimal(values, isNarrow)
-	isDecimal := false
+	isDecimal, isExact := false, false
 	if guess.cost < 60 {
 		column, z, ok := e.appendDecimal(lv.trial[:0], values, guess, Auto, depth, n/2)
 		if ok {
 			lv.trial = column
 			c.offer(column, z)
-			isDecimal = len(lv.indexes) <= n/16
+			isDecimal, isExact = len(lv.indexes) <= n/16, len(lv.indexes) <= n/exactWorth
 		}
+	}
+	if !isExact && !isNarrow {
+		e.tryNear(&c, values, depth)
 	}
 	if !isDecimal {
 		column, z := e.appendReal(lv.trial[:0], values, isNarrow, Auto, depth)

@@ -77,6 +77,7 @@ func goldenColumns() []goldenColumn {
 	floatColumn("decimal-divided", Decimal, 40, func(i int) float64 { return float64(123456789012+scatter(i)) / 1e5 })
 	floatColumn("decimal-narrow", Decimal, 40, func(i int) float64 { return float64(float32(scatter(i)%500) / 10) })
 	floatColumn("decimal-exceptions", Decimal, 40, func(i int) float64 { return []float64{20.25, 21.5, 19, math.Pi}[min(i%5, 3)*(i%2)] })
+	floatColumn("near", Near, 60, func(i int) float64 { return 0.1*float64(scatter(i)%90) + 0.2 })
 	floatColumn("real", Real, 20, func(i int) float64 { return math.Sin(float64(i)) })
 	floatColumn("real-narrow", Real, 20, func(i int) float64 { return float64(float32(math.Sin(float64(i)))) })
 	floatColumn("real-planes", Planes, 20, func(i int) float64 { return math.Sqrt(float64(i)) })

@@ -103,6 +103,10 @@ func inspect(src []byte, role string, depth int) Description {
 		d.Parameters = fmt.Sprintf("step %d", r.uvarint("step"))
 		part("quotients")
 		last("remainders")
+	case Near:
+		d.Parameters = mapping{kind: decimalDiv, exponent: uint8(r.u8("exponent", maxExponent))}.String()
+		part("steps")
+		last("integers")
 	case Prefix:
 		part("shared lengths")
 		last("rest")

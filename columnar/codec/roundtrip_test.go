@@ -48,6 +48,10 @@ var floatShapes = map[string]func(rng *rand.Rand, i int) float64{
 	"two or nine decimals": func(rng *rand.Rand, i int) float64 {
 		return math.Round(rng.Float64()*50*twoOrNine[i*i%3%2]) / twoOrNine[i*i%3%2]
 	},
+	"rounding errors": func(rng *rand.Rand, _ int) float64 { return 0.1*float64(rng.Intn(500)) + 0.2 },
+	"some rounding errors": func(rng *rand.Rand, i int) float64 {
+		return math.Float64frombits(math.Float64bits(float64(rng.Intn(9e8))/1e7) + uint64(rng.Intn(9)/8*rng.Intn(20)))
+	},
 	"an offset added": func(rng *rand.Rand, _ int) float64 {
 		x, _ := strconv.ParseFloat(strconv.FormatFloat(float64(float32(rng.Intn(3000))/100+0.000245414), 'g', -1, 32), 64)
 		return x
@@ -58,7 +62,7 @@ var floatShapes = map[string]func(rng *rand.Rand, i int) float64{
 // twoOrNine are powers of ten for values of two precisions.
 var twoOrNine = [2]float64{1e2, 1e9}
 
-var floatCodecs = []Codec{Auto, Constant, Raw, Dictionary, RunLength, Decimal, Real, Packed, Planes, Split, Prefix, Sparse, Digits, Short}
+var floatCodecs = []Codec{Auto, Constant, Raw, Dictionary, RunLength, Decimal, Real, Packed, Planes, Split, Prefix, Sparse, Digits, Short, Near}
 
 func TestFloatsComeBackBitForBit(t *testing.T) {
 	for name, value := range floatShapes {
