@@ -42,15 +42,16 @@ const (
 
 // stamped says where in a table of text a series is.
 type stamped struct {
-	name, file  string
-	period      int64
-	layout      string
-	column      int
-	comma       rune
-	decimalsBy  string // the decimal separator, where it is no point
-	missing     string
-	dateAndTime bool // in two columns
-	best        figure
+	name, file string
+	period     int64
+	layout     string
+	column     int
+	comma      rune
+	decimalsBy string // the decimal separator, where it is no point
+	missing    string // what stands for no value
+	stamp      int    // the column where the stamp begins
+	stamps     int    // its columns, where it has several
+	best       figure
 }
 
 // The figures of other tools are those of ClickHouse 26.7 with blocks of 64 KiB,
@@ -62,10 +63,15 @@ var tables = []stamped{
 	{name: "PV 1 min", file: "pv/serf_east_1min_ac_power.csv", period: minute, layout: "2006-01-02 15:04:05-07:00", column: 1, best: figure{23.6, "ClickHouse ALP+Zstd"}},
 	{name: "PV inverter, interpolated", file: "pv/ac_power_inv_2173_interpolated_data.csv", period: 15 * minute, layout: "2006-01-02 15:04:05-07:00", column: 1},
 	{name: "PV inverter, stale", file: "pv/ac_power_inv_2173_stale_data.csv", period: 15 * minute, layout: "2006-01-02 15:04:05-07:00", column: 1},
-	{name: "Air quality, CO", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 2, comma: ';', decimalsBy: ",", dateAndTime: true},
-	{name: "Air quality, tin oxide sensor", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 3, comma: ';', decimalsBy: ",", dateAndTime: true},
-	{name: "Air quality, temperature", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 12, comma: ';', decimalsBy: ",", dateAndTime: true},
-	{name: "Air quality, absolute humidity", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 14, comma: ';', decimalsBy: ",", dateAndTime: true},
+	{name: "Air quality, CO", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 2, comma: ';', decimalsBy: ",", stamps: 2},
+	{name: "Air quality, tin oxide sensor", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 3, comma: ';', decimalsBy: ",", stamps: 2},
+	{name: "Air quality, temperature", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 12, comma: ';', decimalsBy: ",", stamps: 2},
+	{name: "Air quality, absolute humidity", file: "airquality/AirQualityUCI.csv", period: hour, layout: "02/01/2006 15.04.05", column: 14, comma: ';', decimalsBy: ",", stamps: 2},
+	{name: "Beijing, PM2.5", file: "airquality/beijing_pm25_pollution.csv", period: hour, layout: "2006 1 2 15", column: 5, missing: "NA", stamp: 1, stamps: 4},
+	{name: "Beijing, dew point", file: "airquality/beijing_pm25_pollution.csv", period: hour, layout: "2006 1 2 15", column: 6, missing: "NA", stamp: 1, stamps: 4},
+	{name: "Beijing, temperature", file: "airquality/beijing_pm25_pollution.csv", period: hour, layout: "2006 1 2 15", column: 7, missing: "NA", stamp: 1, stamps: 4},
+	{name: "Beijing, pressure", file: "airquality/beijing_pm25_pollution.csv", period: hour, layout: "2006 1 2 15", column: 8, missing: "NA", stamp: 1, stamps: 4},
+	{name: "Beijing, wind, accumulated", file: "airquality/beijing_pm25_pollution.csv", period: hour, layout: "2006 1 2 15", column: 10, missing: "NA", stamp: 1, stamps: 4},
 }
 
 // rowGroups are whole row groups of columns of the ALP paper, and what ClickHouse
@@ -96,6 +102,13 @@ func dataSets(dir string) ([]dataSet, error) {
 		s, err := t.read(dir)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.file, err)
+		}
+		sets = append(sets, s)
+	}
+	for _, p := range parquets {
+		s, err := readParquet(dir, p.name, p.file, p.period)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file, err)
 		}
 		sets = append(sets, s)
 	}
@@ -182,11 +195,8 @@ func (t stamped) read(dir string) (dataSet, error) {
 	s := dataSet{name: t.name, best: t.best, grid: columnar.Grid{Period: t.period, BlockLen: columnar.DefaultBlockLen(t.period)}}
 	bySlot := map[int64]float64{}
 	for _, record := range records[1:] {
-		stamp, field := record[0], record[t.column]
-		if t.dateAndTime {
-			stamp += " " + record[1]
-		}
-		if field == t.missing {
+		stamp, field := strings.Join(record[t.stamp:t.stamp+max(t.stamps, 1)], " "), record[t.column]
+		if stamp = strings.TrimSpace(stamp); stamp == "" || field == t.missing {
 			continue
 		}
 		if t.decimalsBy != "" {
@@ -202,6 +212,12 @@ func (t stamped) read(dir string) (dataSet, error) {
 		}
 		bySlot[s.grid.Slot(at.UnixMicro())] = x
 	}
+	s.fill(bySlot)
+	return s, nil
+}
+
+// fill takes the values in the order of their slots.
+func (s *dataSet) fill(bySlot map[int64]float64) {
 	for slot := range bySlot {
 		s.slots = append(s.slots, slot)
 	}
@@ -209,7 +225,6 @@ func (t stamped) read(dir string) (dataSet, error) {
 	for _, slot := range s.slots {
 		s.values = append(s.values, bySlot[slot])
 	}
-	return s, nil
 }
 
 // rowGroup reads little-endian doubles.
