@@ -195,7 +195,8 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 	if !isExact && !isNarrow {
 		e.tryNear(&c, values, depth)
 	}
-	if !isDecimal {
+	// The bits of a float32 may be fewer than its digits.
+	if !isDecimal || isNarrow && c.size() > n*narrowWorth/8 {
 		column, z := e.appendReal(lv.trial[:0], values, isNarrow, Auto, depth)
 		lv.trial = column
 		c.offer(column, z)

@@ -161,6 +161,7 @@ const (
 	runsWorth       = 6 // a run must average this many values
 	dictionaryWorth = 4 // an entry must be used this often
 	maxEntries      = 4096
+	narrowWorth     = 14  // bits of decimals that are all 32-bit floats, to try their bits
 	smallEnough     = 64  // a byte for so many values ends the trial
 	zstdSample      = 768 // values that are compressed to see what it brings
 	zstdMin         = 64  // shorter columns gain nothing from zstd

@@ -102,3 +102,19 @@ func TestDamagedNearIsTold(t *testing.T) {
 		}
 	}
 }
+
+func TestReadingsOf32BitsAreStoredByTheirBits(t *testing.T) {
+	rng := rand.New(rand.NewSource(1))
+	values, x := make([]float64, 768), 1800.0
+	for i := range values {
+		x += 20 * rng.NormFloat64()
+		values[i] = float64(float32(x))
+	}
+	column := mustFloats(t, values, Auto)
+	if decimal := mustFloats(t, values, Decimal); len(column) >= len(decimal) || Inspect(column).Codec != Real {
+		t.Errorf("%v, as decimals %v", Inspect(column), Inspect(decimal))
+	}
+	if perValue := float64(len(column)) * 8 / 768; perValue > 21 {
+		t.Errorf("%.1f bits per value, for steps of 20 in units of 2^-13", perValue)
+	}
+}
