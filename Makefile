@@ -18,7 +18,7 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
-.PHONY: help test build demo lint format fuzz soak crash bench generate tzdata clean need-go
+.PHONY: help test build demo lint format fuzz soak crash bench sizes generate tzdata clean need-go
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -50,6 +50,10 @@ crash: build ## kill -9 the server CRASHES times while it is being written to
 
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+sizes: need-go ## print the bits per value on the data sets in DATA, beside other tools
+	@test -n "$(DATA)" || { echo "Say where the data sets are, as in: make sizes DATA=../data (see benchmarks/sizes/README.md)" >&2; exit 1; }
+	@cd benchmarks/sizes && $(GO) run . "$(abspath $(DATA))"
 
 generate: need-go ## write the assembly of the loops
 	$(GO) generate -skip tzdata ./...
