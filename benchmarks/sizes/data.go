@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/csv"
 	"fmt"
@@ -178,12 +179,11 @@ func whole(name string, values []float64, blockLen int64, best figure) dataSet {
 
 // read reads a table of text. Of two samples in a slot the last one stays.
 func (t stamped) read(dir string) (dataSet, error) {
-	f, err := os.Open(filepath.Join(dir, filepath.FromSlash(t.file)))
+	text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(t.file)))
 	if err != nil {
 		return dataSet{}, err
 	}
-	defer f.Close()
-	r := csv.NewReader(f)
+	r := csv.NewReader(bytes.NewReader(text))
 	r.FieldsPerRecord = -1
 	if t.comma != 0 {
 		r.Comma = t.comma

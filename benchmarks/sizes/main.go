@@ -53,6 +53,5 @@ func run(dir string, columns, speed bool) error {
 		}
 		rows = append(rows, r)
 	}
-	write(os.Stdout, rows, speed)
-	return nil
+	return write(os.Stdout, rows, speed)
 }

@@ -26,7 +26,7 @@ func readParquet(dir, name, path string, period int64) (dataSet, error) {
 	if err != nil {
 		return dataSet{}, err
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }() // it was only read
 	s := dataSet{name: name, grid: columnar.Grid{Period: period, BlockLen: columnar.DefaultBlockLen(period)}}
 	bySlot := map[int64]float64{}
 	for i := range r.NumRowGroups() {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -30,12 +31,11 @@ func published(dir string) (map[string]figure, error) {
 	}
 	best := map[string]figure{}
 	for file, tool := range tools {
-		f, err := os.Open(filepath.Join(dir, "alp", "published_bits_per_value", file+".csv"))
+		text, err := os.ReadFile(filepath.Join(dir, "alp", "published_bits_per_value", file+".csv"))
 		if err != nil {
 			return nil, err
 		}
-		records, err := csv.NewReader(f).ReadAll()
-		f.Close()
+		records, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
@@ -61,12 +61,13 @@ func published(dir string) (map[string]figure, error) {
 }
 
 // write prints the table.
-func write(w io.Writer, rows []row, speed bool) {
+func write(w io.Writer, rows []row, speed bool) error {
+	var text strings.Builder
 	head := []string{"data set", "samples", "block", "bits per sample", "column alone", "best elsewhere", "by", "ratio", "zstd here", "ALP here", "ratio"}
 	if speed {
 		head = append(head, "encoded, M/s", "decoded, M/s")
 	}
-	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(head, " | "), aligned(len(head)))
+	fmt.Fprintf(&text, "| %s |\n|%s\n", strings.Join(head, " | "), aligned(len(head)))
 	for _, r := range rows {
 		cells := []string{r.name, fmt.Sprint(len(r.values)), fmt.Sprint(r.grid.BlockLen), decimals(r.blockBits), decimals(r.columnBits), "–", "–", "–", "–", "–", "–"}
 		if r.best.bits > 0 {
@@ -78,8 +79,10 @@ func write(w io.Writer, rows []row, speed bool) {
 		if speed {
 			cells = append(cells, fmt.Sprintf("%.0f", r.encode), fmt.Sprintf("%.0f", r.decode))
 		}
-		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+		fmt.Fprintf(&text, "| %s |\n", strings.Join(cells, " | "))
 	}
+	_, err := io.WriteString(w, text.String())
+	return err
 }
 
 // aligned is the row under the head: text on the left, numbers on the right.
