@@ -19,7 +19,7 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
-.PHONY: help test build s3server demo lint format fuzz soak crash memory bench generate tzdata clean need-go
+.PHONY: help test build s3server demo lint format fuzz soak crash memory bench sizes generate tzdata clean need-go
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -57,6 +57,10 @@ memory: build ## ten thousand series, a sample every MEMORY, in a server of 256 
 
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+sizes: need-go ## print the bits per value on the data sets in DATA, beside other tools
+	@test -n "$(DATA)" || { echo "Say where the data sets are, as in: make sizes DATA=../data (see benchmarks/sizes/README.md)" >&2; exit 1; }
+	@cd benchmarks/sizes && $(GO) run . "$(abspath $(DATA))"
 
 generate: need-go ## write the assembly of the loops
 	$(GO) generate -skip tzdata ./...
