@@ -46,6 +46,9 @@ func (c *copier) copyRun(at place, run segment.Run, from, to int, keep func(numb
 		if !keep(number) {
 			continue
 		}
+		if err := run.Check(i); err != nil {
+			return err // the writer would find it, too, but not say where it comes from
+		}
 		b := &encodedBlock{
 			series: at.index.Series(), number: number, version: version(i), bytes: run.Block(i), summaries: at.index.Summaries(i),
 		}

@@ -108,6 +108,17 @@ func tear(r *rand.Rand, synced, data []byte) []byte {
 	return torn
 }
 
+// Copy returns a disk of its own with the same files.
+func (d *Disk) Copy() *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	copied := NewDisk()
+	for path, f := range d.files {
+		copied.files[path] = &content{data: slices.Clone(f.data), synced: slices.Clone(f.synced), durable: f.durable}
+	}
+	return copied
+}
+
 // Damage flips a bit of a file.
 func (d *Disk) Damage(path string, offset int64, bit uint) {
 	d.mu.Lock()
