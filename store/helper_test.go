@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	if runChild() || stepChild() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(withServers{m})
 }
 
 // database is a store with all that it stands on, which outlives it.
