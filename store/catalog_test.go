@@ -76,3 +76,7 @@ func (c *faultyCatalog) Lease(ctx context.Context) (meta.Lease, error) {
 func (c *faultyCatalog) Generation(ctx context.Context) (int64, error) {
 	return ask(c, "generation", func() (int64, error) { return c.Catalog.Generation(ctx) })
 }
+
+func (c *faultyCatalog) Edits(ctx context.Context, filter meta.EditFilter) ([]meta.Edit, error) {
+	return ask(c, "edits", func() ([]meta.Edit, error) { return c.Catalog.Edits(ctx, filter) })
+}
