@@ -15,7 +15,9 @@ func (s *Store) SpillTo(open func(dir string) (object.Bucket, error)) { s.openSt
 type Maintenance struct{ *maintenance }
 
 // NewMaintenance returns the background of a store that has just been opened.
-func NewMaintenance(s *Store) Maintenance { return Maintenance{newMaintenance(context.Background(), s)} }
+func NewMaintenance(s *Store) Maintenance {
+	return Maintenance{newMaintenance(context.Background(), s)}
+}
 
 // Round does a round, in which there is a collection, after time has really passed.
 func (m Maintenance) Round(ctx context.Context, passed time.Duration) error {
