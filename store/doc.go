@@ -23,4 +23,7 @@
 //   - R3: a query sees one state of the database: the segments of one snapshot and
 //     the head as it was when the query began. What it sees is never changed.
 //   - R4: after [meta.ErrConflict] nothing is written any more.
+//   - R5: after a change of which it is not known whether it happened, nothing is written
+//     before the newest set has been read from the catalog; and a segment that a commit
+//     may have named is never deleted but by the garbage collector, which asks there.
 package store
