@@ -63,10 +63,7 @@ func TestAClockThatJumpsAcrossARestartThrowsNothingAway(t *testing.T) {
 					}
 				}
 				now.Add(-jump) // it is set right
-				if err := d.Close(ctx); err != nil {
-					t.Fatal(err)
-				}
-				s = openScene(d, t, &now)
+				d.reopen(t)
 				m = store.NewMaintenance(d.Store)
 				pass(m, time.Second)
 				pass(m, 2*time.Second)

@@ -214,14 +214,14 @@ func TestADamagedSegmentIsNotCopiedAsIfItWereGood(t *testing.T) {
 			refused := 0
 			for _, m := range sizes {
 				flips(t, m.Size, 997, func(offset int64, bit uint) {
-					d, s, now := newScene(t)
+					d, _, now := newScene(t)
 					spoilt := &flipped{Bucket: d.bucket, key: m.Name, offset: offset, bit: bit}
 					d.bucket = spoilt
 					ctx := context.Background()
 					if err := d.Close(ctx); err != nil {
 						t.Fatal(err)
 					}
-					s = openScene(d, t, now)
+					s := openScene(d, t, now)
 					err := op.do(ctx, s)
 					if err != nil {
 						refused++

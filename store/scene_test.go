@@ -187,7 +187,7 @@ func (s *scene) look(t testing.TB) sight {
 	for _, series := range []columnar.Series{s.a, s.b} {
 		var last columnar.Version
 		err := s.History(ctx, series, always[0], func(v *columnar.Version) bool {
-			fmt.Fprintln(h, v.Time, v.Present, v.Void, v.Float, v.Text, v.Status, v.Mark, v.Edit)
+			_, _ = fmt.Fprintln(h, v.Time, v.Present, v.Void, v.Float, v.Text, v.Status, v.Mark, v.Edit)
 			if v.Time == last.Time && last.From > 0 && v.From != last.To {
 				t.Errorf("series %d at %d: the versions %+v and %+v do not follow each other", series.ID, v.Time, last, *v)
 			}
@@ -217,18 +217,18 @@ func (s *scene) samples(t testing.TB, snapshot int64) uint64 {
 		sel.Snapshot = snapshot
 		rows, err := collectSamples(s.Store, sel)
 		if errors.Is(err, meta.ErrNotFound) && snapshot > 0 {
-			fmt.Fprintln(h, "purged")
+			_, _ = fmt.Fprintln(h, "purged")
 			continue
 		}
 		if err != nil {
 			t.Fatalf("snapshot %d: %v", snapshot, err)
 		}
 		for _, row := range rows {
-			fmt.Fprintln(h, row)
+			_, _ = fmt.Fprintln(h, row)
 		}
 		sel.Bins, sel.Stats = []columnar.Bins{width(100 * second)}, columnar.AllStats
 		for _, row := range readSummaries(t, s.Store, sel) {
-			fmt.Fprintln(h, textOf(&row, sel.Stats, series.Type == columnar.Text))
+			_, _ = fmt.Fprintln(h, textOf(&row, sel.Stats, series.Type == columnar.Text))
 		}
 	}
 	return h.Sum64()
