@@ -103,6 +103,16 @@ type faultyObject struct {
 	key  string
 }
 
+var _ object.Versioned = (*faultyObject)(nil)
+
+// Version implements [object.Versioned]; it is "" where the object has none.
+func (o *faultyObject) Version() string {
+	if v, ok := o.Object.(object.Versioned); ok {
+		return v.Version()
+	}
+	return ""
+}
+
 // ReadAt implements io.ReaderAt.
 func (o *faultyObject) ReadAt(p []byte, off int64) (int, error) {
 	if err := o.fail(OpRead, o.key); err != nil {
