@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/sqlite"
@@ -32,6 +33,8 @@ type Options struct {
 	HeadAge     time.Duration
 	CacheBytes  int64 // bytes of segment indexes held in memory
 	Seed        uint64
+
+	Memory *memory.Parts // what everything may hold together; nil: no limit
 }
 
 // DB is an open database.
@@ -39,6 +42,7 @@ type DB struct {
 	Engine  *engine.Engine
 	Store   *store.Store
 	Catalog meta.Catalog
+	Memory  *memory.Parts
 }
 
 // Open opens the database in a directory, which it makes if it is missing, and
@@ -52,6 +56,9 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", opts.Dir, err)
 	}
+	if opts.Memory == nil {
+		opts.Memory = memory.NewParts(memory.Shares{})
+	}
 	catalog, err := sqlite.Open(ctx, filepath.Join(opts.Dir, "catalog.sqlite"))
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", opts.Dir, err)
@@ -59,6 +66,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	cells, err := store.Open(ctx, store.Options{
 		Bucket: bucket, Catalog: catalog, LogDir: filepath.Join(opts.Dir, "wal"), Clock: opts.Clock, Logger: opts.Logger,
 		HeadBytes: opts.HeadBytes, HeadAge: opts.HeadAge, CacheBytes: opts.CacheBytes, Workers: opts.Workers,
+		Memory: opts.Memory,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), catalog.Close())
@@ -66,8 +74,9 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	questions := engine.New(engine.Options{
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
+		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries,
 	})
-	return &DB{Engine: questions, Store: cells, Catalog: catalog}, nil
+	return &DB{Engine: questions, Store: cells, Catalog: catalog, Memory: opts.Memory}, nil
 }
 
 // Close writes what is in the head into segments and closes the database. Statements

@@ -67,6 +67,14 @@ func newHead() *head { return &head{series: make(map[int64]*headSeries)} }
 
 func (h *head) empty() bool { return len(h.series) == 0 }
 
+// blocks returns the number of blocks in the head.
+func (h *head) blocks() (n int) {
+	for _, hs := range h.series {
+		n += len(hs.blocks)
+	}
+	return n
+}
+
 // at returns the series' entry, which it makes if need be.
 func (h *head) at(s columnar.Series) *headSeries {
 	hs := h.series[s.ID]

@@ -34,6 +34,7 @@ func (q *query) bind(ctx context.Context, n *plan.Scan) (*binding, error) {
 	}
 	b.sel = columnar.Selection{
 		Qualities: b.wanted, Snapshot: q.Snapshot, Decode: q.Decode, Counters: q.Profile.counters(n),
+		Memory: q.memory,
 	}
 	var err error
 	if b.rows, err = q.chooseSeries(s.SeriesWhere); err != nil {
