@@ -18,17 +18,20 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
-.PHONY: help test build demo lint format fuzz soak crash bench generate tzdata clean need-go
+.PHONY: help test build s3server demo lint format fuzz soak crash bench generate tzdata clean need-go
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: build .venv ## run all tests: Go with the race detector, lint, clients
+test: build s3server .venv ## run all tests: Go with the race detector, lint, clients
 	$(GO) test $(RACE) -timeout 12m ./...
 	.venv/bin/python -m pytest -q clients/python/tests
 
 build: need-go ## build the program: build/bin/trellis
 	$(GO) build -o $(TRELLIS) ./cmd/trellis
+
+s3server: need-go ## build the S3 server that tests start, into build/bin
+	GO=$(GO) .ci/s3server
 
 demo: build ## store and query real data, then stay up
 	$(TRELLIS) demo

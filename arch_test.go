@@ -44,7 +44,9 @@ var mayImport = map[string][]string{
 	"store":                   {"store/wal", "store/object", "meta", "columnar", "columnar/codec", "columnar/kernel", "columnar/memory", "columnar/segment"},
 	"store/wal":               {"columnar"},
 	"store/object":            {},
+	"store/object/cache":      {"store/object"},
 	"store/object/s3":         {"store/object"},
+	"store/object/s3/s3test":  {"store/object/s3"},
 	"store/object/objecttest": {"store/object"},
 	"store/wal/waltest":       {"store/wal"},
 
@@ -80,6 +82,7 @@ var onlyIn = map[string][]string{
 	"github.com/apache/arrow-go/v18/parquet":      {"cmd/..."},
 	"github.com/pganalyze/pg_query_go":            {"engine/sql"},
 	"github.com/substrait-io":                     {"engine/substrait", "flight"},
+	"github.com/aws":                              {"store/object/s3"},
 	"github.com/mmcloughlin/avo":                  {"columnar/codec/internal/...", "columnar/kernel/internal/..."},
 	"github.com/spf13/cobra":                      {"cmd/..."},
 	"github.com/pressly/goose":                    {"meta/sqlite", "meta/postgres"},
