@@ -69,7 +69,8 @@ func Verify(ctx context.Context, o VerifyOptions, report func(Finding)) (Verifie
 	if err := v.orphans(ctx); err != nil {
 		return v.result(), err
 	}
-	return v.result(), v.segments(ctx)
+	err = v.segments(ctx)
+	return v.result(), err
 }
 
 // verifier is a verification under way.

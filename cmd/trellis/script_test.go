@@ -194,7 +194,7 @@ func scriptLine(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptSegment(ts *testscript.TestScript, _ bool, args []string) {
-	found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), bucketDir, "segments", "*"))
+	found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "bucket", "segments", "*"))
 	ts.Check(err)
 	if len(found) == 0 {
 		ts.Fatalf("there is no segment in %s", args[0])
