@@ -137,7 +137,7 @@ func (f *segmentFlags) openSegment(ctx context.Context, name string) (object.Obj
 func opened(ctx context.Context, bucket object.Bucket, name string, closeBucket func() error) (object.Object, error) {
 	o, err := bucket.Open(ctx, name)
 	if errors.Is(err, object.ErrNotFound) {
-		err = fmt.Errorf("%w: SELECT segment FROM system.segments lists the names", err)
+		err = fmt.Errorf("%w: SELECT name FROM system.segments lists the names", err)
 	}
 	if err != nil {
 		return nil, errors.Join(err, closeBucket())
