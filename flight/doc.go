@@ -44,4 +44,6 @@
 //     handed to the transport, so a slow client slows the engine and holds no memory.
 //   - F5: a handler that panics ends its call with an internal error, and nothing
 //     else.
+//   - F6: a batch that comes in is decoded when there is memory for all that becomes of
+//     it. Until then its stream is not read, so a full server slows its clients.
 package flight

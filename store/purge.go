@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -37,7 +38,7 @@ func (s *Store) Purge(ctx context.Context, info columnar.EditInfo, series column
 	if err := s.flushAll(ctx); err != nil { // so that the log has nothing of it either
 		return columnar.EditResult{}, err
 	}
-	p := purge{store: s, series: series, ranges: ranges}
+	p := purge{store: s, series: series, ranges: wholeBlocks(series.Grid, ranges)}
 	record := meta.Edit{ID: id, Kind: columnar.Purge, Who: info.Who, Reason: info.Reason, Source: info.Source}
 	result, err := p.run(ctx, record)
 	if err != nil {
@@ -46,11 +47,27 @@ func (s *Store) Purge(ctx context.Context, info columnar.EditInfo, series column
 	return result, nil
 }
 
+// wholeBlocks returns the ranges of the blocks that ranges touch.
+func wholeBlocks(g columnar.Grid, ranges []columnar.Range) (whole []columnar.Range) {
+	for _, r := range ranges {
+		if r.From == r.To {
+			continue
+		}
+		one := columnar.Range{From: g.BlockTime(g.Block(g.Slot(r.From))), To: g.BlockTime(g.Block(g.Slot(r.To-1)) + 1)}
+		if n := len(whole); n > 0 && whole[n-1].To >= one.From {
+			whole[n-1].To = max(whole[n-1].To, one.To)
+			continue
+		}
+		whole = append(whole, one)
+	}
+	return whole
+}
+
 // purge is a purge under way.
 type purge struct {
 	store    *Store
 	series   columnar.Series
-	ranges   []columnar.Range
+	ranges   []columnar.Range // of whole blocks
 	live     map[int64]string // the segments of the present versions, by block
 	removed  int64            // samples
 	replaced []meta.Replacement
@@ -156,7 +173,7 @@ func (p *purge) segment(ctx context.Context, m meta.Segment) error {
 // rest writes the blocks of a segment that stay to another one.
 func (p *purge) rest(ctx context.Context, g *liveSegment, reader *segment.Reader) (meta.Segment, error) {
 	out := p.store.newSink(true, g.meta.History)
-	out.limit = 1 << 62 // one segment takes the place of one
+	out.limit = math.MaxInt64 / seriesParts // one segment takes the place of one
 	var c copier
 	for _, info := range reader.Series() {
 		x, err := p.store.index(ctx, g, info.ID)

@@ -47,9 +47,9 @@ type Options struct {
 
 	Memory   int64        // bytes that the query may hold; 0: no limit
 	Shared   *memory.Part // what all queries may hold together; nil: no limit
-	Workers  int   // goroutines for aggregates; below 2: none but the caller's
-	Snapshot int64 // to read; 0: the newest
-	Decode   bool  // compute summaries from samples, as if blocks had none
+	Workers  int          // goroutines for aggregates; below 2: none but the caller's
+	Snapshot int64        // to read; 0: the newest
+	Decode   bool         // compute summaries from samples, as if blocks had none
 
 	Profile *Profile // receives what the operators did; nil: nobody asks
 }

@@ -135,7 +135,7 @@ func leaseRunsOut(t *testing.T, open Opener) {
 	for _, ttl := range []time.Duration{0, -time.Hour} {
 		must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "at once", Log: "a", TTL: ttl}))
 	}
-	first := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "first", Log: "a", TTL: 300 * time.Millisecond}))
+	first := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "first", Log: "a", TTL: 2 * time.Second}))
 	_, err := c.Acquire(ctx, meta.Claim{Holder: "second", Log: "b", TTL: long})
 	wantError(t, err, meta.ErrHeld, `"first"`)
 	second := waitFor(t, c, meta.Claim{Holder: "second", Log: "b", TTL: long})

@@ -65,12 +65,14 @@ var dialect = tables.Dialect{
 	Random:    `replace(CAST(gen_random_uuid() AS TEXT), '-', '')`,
 	Lock:      `FOR UPDATE`,
 	Parameter: func(n int) string { return "$" + strconv.Itoa(n) },
-	Numbers:   func(parameter string) string { return `SELECT CAST(value AS BIGINT) FROM ` + elements(parameter) },
-	Texts:     func(parameter string) string { return `SELECT value FROM ` + elements(parameter) },
+	Numbers:   func(parameter string) string { return among("CAST(value AS BIGINT)", parameter) },
+	Texts:     func(parameter string) string { return among("value", parameter) },
 }
 
-func elements(parameter string) string {
-	return `json_array_elements_text(CAST(CAST(` + parameter + ` AS TEXT) AS JSON))`
+// among makes an array first: PostgreSQL then looks up each element, where it would
+// rather read the whole table for a SELECT.
+func among(value, parameter string) string {
+	return `= ANY (ARRAY(SELECT ` + value + ` FROM json_array_elements_text(CAST(CAST(` + parameter + ` AS TEXT) AS JSON))))`
 }
 
 // Open opens the catalog in a database, which must exist, and makes the tables where
@@ -97,7 +99,16 @@ func Open(ctx context.Context, where string, options Options) (*Catalog, error) 
 		pool:     stdlib.OpenDB(*config, stdlib.OptionAfterConnect(waitForDisk)),
 		patience: options.Patience,
 	}
-	if err := db.open(ctx, options.Connections); err != nil {
+	db.pool.SetMaxOpenConns(options.Connections)
+	db.pool.SetMaxIdleConns(options.Connections)
+	// A server that others have taken the place of is left in the end.
+	db.pool.SetConnMaxLifetime(time.Hour)
+	db.pool.SetConnMaxIdleTime(5 * time.Minute)
+	err = db.persist(ctx, func() (bool, error) {
+		err := migrate(ctx, config.Copy())
+		return isPassing(err), err
+	})
+	if err != nil {
 		return nil, errors.Join(err, db.pool.Close())
 	}
 	return &Catalog{Catalog: tables.New(db, dialect), db: db}, nil
@@ -119,34 +130,21 @@ func waitForDisk(ctx context.Context, conn *pgx.Conn) error {
 // Close releases the connections.
 func (c *Catalog) Close() error { return c.db.pool.Close() }
 
-// open connects, brings the schema up to date and limits the pool.
-func (d *database) open(ctx context.Context, connections int) error {
-	err := d.persist(ctx, func() (bool, error) {
-		err := d.migrate(ctx)
-		return isPassing(err), err
-	})
-	if err != nil {
-		return err
-	}
-	d.pool.SetMaxOpenConns(connections)
-	d.pool.SetMaxIdleConns(connections)
-	// A server that others have taken the place of is left in the end.
-	d.pool.SetConnMaxLifetime(time.Hour)
-	d.pool.SetConnMaxIdleTime(5 * time.Minute)
-	return nil
-}
-
 // migrationLock is the number of PostgreSQL's advisory lock that is held by the one
 // who changes the schema.
 const migrationLock = 0x7472656c6c6973
 
-// migrate brings the schema up to date, one program at a time.
-func (d *database) migrate(ctx context.Context) (err error) {
-	conn, err := d.pool.Conn(ctx)
+// migrate brings the schema up to date, one program at a time. That may take as long
+// as it takes.
+func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	config.RuntimeParams["statement_timeout"], config.RuntimeParams["idle_in_transaction_session_timeout"] = "0", "0"
+	pool := stdlib.OpenDB(*config)
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, conn.Close()) }()
+	defer func() { _ = conn.Close() }() // gives it back
 	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, int64(migrationLock)); err != nil {
 		return err
 	}
@@ -160,7 +158,7 @@ func (d *database) migrate(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, d.pool, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}

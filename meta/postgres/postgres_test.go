@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"testing"
@@ -23,8 +24,23 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	goleak.VerifyTestMain(m)
+	server, err := postgrestest.New()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	shared = server
+	goleak.VerifyTestMain(m, goleak.IgnoreCurrent(), goleak.Cleanup(func(code int) {
+		if err := server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+		os.Exit(code)
+	}))
 }
+
+// shared is the server of the tests that let it run.
+var shared *postgrestest.Server
 
 func series(name string) []meta.Series {
 	return []meta.Series{{Name: name, Series: columnar.Series{Type: columnar.Double, Grid: columnar.Grid{Period: 1}}}}
@@ -58,12 +74,11 @@ func acquire(t *testing.T, c meta.Catalog) int64 {
 }
 
 func TestCatalog(t *testing.T) {
-	server := postgrestest.Start(t)
 	var databases sync.Map // by directory
 	metatest.Run(t, func(t *testing.T, dir string) meta.Catalog {
-		make := sync.OnceValue(func() string { return server.Database(t) })
+		make := sync.OnceValue(func() string { return shared.Database(t) })
 		of, _ := databases.LoadOrStore(dir, make)
-		c, err := postgres.Open(t.Context(), server.URL(of.(func() string)()), postgres.Options{})
+		c, err := postgres.Open(t.Context(), shared.URL(of.(func() string)()), postgres.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,12 +87,11 @@ func TestCatalog(t *testing.T) {
 }
 
 func TestManyOpenOneNewDatabaseAtOnce(t *testing.T) {
-	server := postgrestest.Start(t)
-	name := server.Database(t)
+	name := shared.Database(t)
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
-			c, err := postgres.Open(t.Context(), server.URL(name), postgres.Options{Connections: 1})
+			c, err := postgres.Open(t.Context(), shared.URL(name), postgres.Options{Connections: 1})
 			if err != nil {
 				t.Error(err)
 				return
@@ -89,7 +103,7 @@ func TestManyOpenOneNewDatabaseAtOnce(t *testing.T) {
 		})
 	}
 	group.Wait()
-	got, err := open(t, server.URL(name), postgres.Options{}).Series(t.Context())
+	got, err := open(t, shared.URL(name), postgres.Options{}).Series(t.Context())
 	if err != nil || len(got) != 8 {
 		t.Errorf("there are %d series, %v", len(got), err)
 	}

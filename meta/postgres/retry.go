@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/tables"
 )
 
@@ -35,6 +36,8 @@ const (
 	adminShutdown        = "57P01"
 	crashShutdown        = "57P02"
 	cannotConnectNow     = "57P03"
+	badCharacter         = "22021"
+	badEscape            = "22P05"
 	connectionExceptions = "08" // a class
 )
 
@@ -97,8 +100,7 @@ func transact(ctx context.Context, conn *sql.Conn, f func(*sql.Tx) error) (sent 
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	err = tx.Commit()
-	return !pgconn.SafeToRetry(err), err
+	return true, tx.Commit()
 }
 
 // answered reports whether an error to COMMIT is the server's answer, that it did not
@@ -155,6 +157,8 @@ func (d *database) explain(ctx context.Context, err error) error {
 		return nil
 	case tables.IsCallers(err):
 		return err // where the catalog is does not matter
+	case stateOf(err) == badCharacter, stateOf(err) == badEscape:
+		return fmt.Errorf("%w: PostgreSQL keeps UTF-8 text without null characters only: %w", meta.ErrInvalid, err)
 	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		return fmt.Errorf("catalog %s: %w: %w", d.name, ctx.Err(), err)
 	default:

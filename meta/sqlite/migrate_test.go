@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,6 +127,26 @@ func TestEmptyCatalogOfTheFirstRelease(t *testing.T) {
 	if lease, err := c.Lease(t.Context()); err != nil || lease != (meta.Lease{}) {
 		t.Errorf("the lease is %v, %v", lease, err)
 	}
+}
+
+func TestManyOpenOneOldFileAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	firstRelease(t, path, `INSERT INTO snapshots (id, time, log, note) VALUES (1, 10, 100, 'flush')`)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			c, err := sqlite.Open(t.Context(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			position, err := c.Position(t.Context(), "first")
+			if err := errors.Join(err, c.Close()); err != nil || position != 100 {
+				t.Errorf("the position is %d, %v", position, err)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // The way back is for developers; it must not lose what the first release knew.

@@ -39,11 +39,11 @@ var dialect = tables.Dialect{
 	Now:       `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
 	Random:    `lower(hex(randomblob(16)))`,
 	Parameter: func(int) string { return "?" },
-	Numbers:   elements,
-	Texts:     elements,
+	Numbers:   among,
+	Texts:     among,
 }
 
-func elements(parameter string) string { return `SELECT value FROM json_each(` + parameter + `)` }
+func among(parameter string) string { return `IN (SELECT value FROM json_each(` + parameter + `))` }
 
 // file is the database.
 type file struct {

@@ -20,8 +20,8 @@ type Dialect struct {
 	// Parameter is the n-th parameter of a VALUES clause. $n has it, too, but SQLite
 	// looks each of them up among all others.
 	Parameter func(n int) string
-	// Numbers and Texts make a SELECT of the elements of a JSON array that is given
-	// as a parameter, $1 for instance.
+	// Numbers and Texts follow an expression that is to be one of the elements of a
+	// JSON array, which is given as a parameter, $1 for instance.
 	Numbers, Texts func(parameter string) string
 }
 

@@ -105,9 +105,8 @@ func (c *Catalog) known(ctx context.Context, tx *sql.Tx, names []string) (map[st
 	if err != nil {
 		return nil, err
 	}
-	elements := c.dialect.Texts("$1")
-	found, err := query(ctx, tx, scanText, `SELECT name FROM segments WHERE name IN (`+elements+`)
-		UNION ALL SELECT name FROM garbage WHERE name IN (`+elements+`)`, text)
+	among := c.dialect.Texts("$1")
+	found, err := query(ctx, tx, scanText, `SELECT name FROM segments WHERE name `+among+` UNION ALL SELECT name FROM garbage WHERE name `+among, text)
 	for _, name := range found {
 		known[name] = true
 	}
@@ -123,7 +122,7 @@ func (c *Catalog) retire(ctx context.Context, tx *sql.Tx, names []string, snapsh
 	if err != nil {
 		return err
 	}
-	where := ` WHERE name IN (` + c.dialect.Texts("$1") + `)`
+	where := ` WHERE name ` + c.dialect.Texts("$1")
 	segments, err := query(ctx, tx, scanSegment, selectSegments+where, text)
 	if err != nil {
 		return err

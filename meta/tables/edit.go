@@ -47,7 +47,7 @@ func (c *Catalog) chosen(filter meta.EditFilter) (where string, args []any, err 
 	}
 	among := func(column string, ids []int64) (string, error) {
 		text, err := array(ids)
-		return column + ` IN (` + c.dialect.Numbers(parameter(text)) + `)`, err
+		return column + ` ` + c.dialect.Numbers(parameter(text)), err
 	}
 	if filter.IDs != nil {
 		condition, err := among("e.id", filter.IDs)

@@ -175,7 +175,7 @@ func (c *Catalog) Forget(ctx context.Context, epoch int64, names []string) error
 	text, err := array(names)
 	if err == nil {
 		err = c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error {
-			_, err := tx.ExecContext(ctx, `DELETE FROM garbage WHERE name IN (`+c.dialect.Texts("$1")+`)`, text)
+			_, err := tx.ExecContext(ctx, `DELETE FROM garbage WHERE name `+c.dialect.Texts("$1"), text)
 			return err
 		})
 	}

@@ -102,7 +102,7 @@ func (c *Catalog) taken(ctx context.Context, tx *sql.Tx, series []meta.Series) e
 	if err != nil {
 		return err
 	}
-	found, err := query(ctx, tx, scanNamed, `SELECT id, name FROM series WHERE name IN (`+c.dialect.Texts("$1")+`)`, text)
+	found, err := query(ctx, tx, scanNamed, `SELECT id, name FROM series WHERE name `+c.dialect.Texts("$1"), text)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 		if err != nil {
 			return err
 		}
-		found, err := query(ctx, tx, scanSeries, selectSeries+` WHERE id IN (`+c.dialect.Numbers("$1")+`)`, text)
+		found, err := query(ctx, tx, scanSeries, selectSeries+` WHERE id `+c.dialect.Numbers("$1"), text)
 		if err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func (c *Catalog) replaceSeries(ctx context.Context, tx *sql.Tx, changed, found 
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE series SET name = CAST($1 AS TEXT) || CAST(id AS TEXT) WHERE id IN (`+c.dialect.Numbers("$2")+`)`, "\x01", text)
+		_, err = tx.ExecContext(ctx, `UPDATE series SET name = CAST($1 AS TEXT) || CAST(id AS TEXT) WHERE id `+c.dialect.Numbers("$2"), "\x01", text)
 		if err != nil {
 			return err
 		}

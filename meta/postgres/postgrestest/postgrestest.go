@@ -36,38 +36,54 @@ type Server struct {
 	settings  []string
 	databases atomic.Int64
 
+	output bytes.Buffer // of the process; to be read when it has ended
+
 	mu struct {
 		sync.Mutex
 		running *exec.Cmd
-		output  bytes.Buffer
 	}
 }
 
-// Start makes a server and starts it. It does not wait for its disk, so that tests
-// are fast: what was committed outlives the server's processes, not the machine. The
-// settings, name=value, are added to that.
+// Start makes a server, as New does, that ends with the test.
 func Start(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	bin, err := programs()
+	s, err := New(settings...)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	dir, err := os.MkdirTemp("", "trellis-postgres-")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &Server{bin: bin, dir: dir, settings: settings}
 	tb.Cleanup(func() {
-		if err := errors.Join(s.stop(syscall.SIGQUIT), os.RemoveAll(dir)); err != nil {
+		if err := s.Close(); err != nil {
 			tb.Error(err)
 		}
 	})
-	if err := s.initialize(); err != nil {
-		tb.Fatal(err)
-	}
-	s.Restart(tb)
 	return s
 }
+
+// New makes a server and starts it. It does not wait for its disk, so that tests are
+// fast: what was committed outlives the server's processes, not the machine. The
+// settings, name=value, are added to that.
+func New(settings ...string) (*Server, error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "trellis-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{bin: bin, dir: dir, settings: settings}
+	err = s.initialize()
+	if err == nil {
+		err = s.run()
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close ends the server and removes its files.
+func (s *Server) Close() error { return errors.Join(s.stop(syscall.SIGQUIT), os.RemoveAll(s.dir)) }
 
 // programs returns the directory of PostgreSQL's programs.
 func programs() (string, error) {
@@ -175,19 +191,24 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 // Restart starts the server, which has been stopped, and waits until it answers.
 func (s *Server) Restart(tb testing.TB) {
 	tb.Helper()
-	if err := s.start(); err != nil {
+	if err := s.run(); err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// run starts the server and waits until it answers.
+func (s *Server) run() error {
+	if err := s.start(); err != nil {
+		return err
 	}
 	var err error
 	for range 600 {
-		if err = s.Execute(tb.Context(), "postgres", "SELECT 1"); err == nil {
-			return
+		if err = s.Execute(context.Background(), "postgres", "SELECT 1"); err == nil {
+			return nil
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	tb.Fatalf("PostgreSQL does not answer: %v\n%s", err, s.mu.output.Bytes())
+	return fmt.Errorf("PostgreSQL does not answer: %w", errors.Join(err, s.stop(syscall.SIGQUIT), errors.New(s.output.String())))
 }
 
 func (s *Server) start() error {
@@ -207,8 +228,8 @@ func (s *Server) start() error {
 	if s.mu.running != nil {
 		return errors.New("PostgreSQL is running")
 	}
-	s.mu.output.Reset()
-	command.Stdout, command.Stderr = &s.mu.output, &s.mu.output
+	s.output.Reset()
+	command.Stdout, command.Stderr = &s.output, &s.output
 	if err := command.Start(); err != nil {
 		return err
 	}

@@ -117,24 +117,26 @@ func files(t *testing.T, dir string) []string {
 }
 
 func TestACacheIsABucket(t *testing.T) {
-	for _, pageSize := range []int{50_000, cache.PageSize} {
-		for name, wrapped := range map[string]func(t *testing.T) object.Bucket{
-			"memory": func(*testing.T) object.Bucket { return new(object.Memory) },
-			"a directory": func(t *testing.T) object.Bucket {
-				d, err := object.OpenDir(t.TempDir())
-				if err != nil {
-					t.Fatal(err)
-				}
-				return d
-			},
-		} {
-			t.Run(fmt.Sprintf("over %s, with pages of %d bytes", name, pageSize), func(t *testing.T) {
-				objecttest.Run(t, func(t *testing.T) object.Bucket {
-					// It is so small that pages come and go all the time.
-					return open(t, wrapped(t), cache.Options{PageSize: pageSize, Size: 5 * int64(pageSize)})
-				})
+	for _, c := range []struct {
+		over     string
+		pageSize int
+		wrapped  func(t *testing.T) object.Bucket
+	}{
+		{"memory", 50_000, func(*testing.T) object.Bucket { return new(object.Memory) }},
+		{"a directory", cache.PageSize, func(t *testing.T) object.Bucket {
+			d, err := object.OpenDir(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}},
+	} {
+		t.Run("over "+c.over, func(t *testing.T) {
+			objecttest.Run(t, func(t *testing.T) object.Bucket {
+				// It is so small that pages come and go all the time.
+				return open(t, c.wrapped(t), cache.Options{PageSize: c.pageSize, Size: 5 * int64(c.pageSize)})
 			})
-		}
+		})
 	}
 }
 
@@ -507,7 +509,7 @@ func TestADiskThatFailsFailsNoRead(t *testing.T) {
 			opened = true
 			o := openObject(t, c, "k")
 			random := rand.New(rand.NewPCG(1, 2))
-			for range 300 {
+			for range 100 {
 				from := random.IntN(5000)
 				check(t, o, data, from, from+random.IntN(5000-from))
 			}
@@ -530,7 +532,7 @@ func TestNoByteIsEverWrong(t *testing.T) {
 		o := openObject(t, c, "k")
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(worker), 3))
-			for range 500 {
+			for range 200 {
 				if list, err := filepath.Glob(filepath.Join(dir, "*", "*.page")); err == nil && len(list) > 0 {
 					spoil(random, list[random.IntN(len(list))])
 				}

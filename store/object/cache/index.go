@@ -24,7 +24,8 @@ type place struct {
 func (id pageID) place() place { return place{id.version, id.number} }
 
 // index knows which pages are on the disk and which was used last, and which are
-// being fetched.
+// being fetched. It evicts at once and by itself, which a library's cache does when it
+// likes, since a page and its file have to go together.
 type index struct {
 	limit int64 // bytes
 

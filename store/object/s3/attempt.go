@@ -21,7 +21,7 @@ const leastRate = 2 << 20
 // its attempts or its time (Q1). bytes is how much it carries.
 func (b *Bucket) attempts(ctx context.Context, kind Kind, bytes int64, try func(context.Context) error) error {
 	extra := time.Duration(bytes) * time.Second / leastRate
-	ctx, cancel := context.WithTimeout(ctx, b.opts.Retry.Timeout+extra)
+	ctx, cancel := context.WithTimeoutCause(ctx, b.opts.Retry.Timeout+extra, errLate)
 	defer cancel()
 	for n := 1; ; n++ {
 		b.counters.requests[kind].Add(1)
@@ -44,8 +44,8 @@ func (b *Bucket) attempts(ctx context.Context, kind Kind, bytes int64, try func(
 	}
 }
 
-// errLate is the cause of an attempt that took too long, so that it can be told from
-// a caller that is in a hurry.
+// errLate is the cause of an attempt that took too long. It is no context's error, so
+// that it can be told from a caller's that is in a hurry.
 var errLate = errors.New("the endpoint did not answer in time")
 
 func (b *Bucket) attempt(ctx context.Context, timeout time.Duration, try func(context.Context) error) error {
@@ -55,10 +55,14 @@ func (b *Bucket) attempt(ctx context.Context, timeout time.Duration, try func(co
 	if err == nil || ctx.Err() == nil {
 		return err
 	}
-	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errLate):
+		return fmt.Errorf("%w: %s", errLate, err.Error())
+	case !errors.Is(err, cause):
 		return errors.Join(cause, err)
+	default:
+		return err
 	}
-	return err
 }
 
 // pause waits after attempt n, until ctx is done at most.
@@ -74,7 +78,7 @@ func (b *Bucket) pause(ctx context.Context, n int) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 

@@ -144,8 +144,8 @@ func headerOf(err error, name, words string) string {
 func serverTime(err error) string { return headerOf(err, "Date", "; there it is ") }
 
 func (b *Bucket) endpoint() string {
-	if b.opts.Endpoint != "" {
-		return b.opts.Endpoint
+	if endpoint := b.api.Options().BaseEndpoint; endpoint != nil {
+		return *endpoint
 	}
 	return "AWS"
 }

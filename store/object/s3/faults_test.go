@@ -263,6 +263,22 @@ func TestTroubleThatStaysIsAClearError(t *testing.T) {
 	}
 }
 
+func TestAllAttemptsTogetherHaveADeadline(t *testing.T) {
+	b, proxy := spoilt(t, func(o *s3.Options) {
+		o.Retry = s3.Retry{Attempts: 1000, AttemptTimeout: 50 * time.Millisecond, Timeout: 200 * time.Millisecond, Pause: time.Millisecond}
+	})
+	proxy.Fail(func(*http.Request) s3test.Fault { return s3test.Fault{Hang: true} })
+	_, err := b.Stat(context.Background(), "k")
+	if err == nil || !strings.Contains(err.Error(), "given up after") || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("its own deadline: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := b.Stat(ctx, "k"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("the caller's deadline: %v", err)
+	}
+}
+
 func TestWhatIsForbiddenSaysWhichPermissionIsMissing(t *testing.T) {
 	b, proxy := spoilt(t, nil)
 	objecttest.Put(t, b, "k", noise(10))

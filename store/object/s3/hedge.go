@@ -25,44 +25,57 @@ func (o *openObject) hedged(p []byte, off int64) error {
 		return o.read(o.life, p, off)
 	}
 	ctx, cancel := context.WithCancel(o.life)
-	first := make(chan error, 1)
 	defer cancel()
-	go func() { first <- o.read(ctx, p, off) }()
+	first := begin(func() error { return o.read(ctx, p, off) })
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {
-	case err := <-first:
-		return err
+	case <-first.done:
+		return first.err
 	case <-timer.C:
 	}
 	if !b.mayHedge() {
-		return <-first
+		<-first.done
+		return first.err
 	}
 	b.counters.hedges.Add(1)
-	copied, second := make([]byte, len(p)), make(chan error, 1)
+	copied := make([]byte, len(p))
 	hedge, cancelHedge := context.WithCancel(o.life)
 	defer cancelHedge()
-	go func() { second <- o.read(hedge, copied, off) }()
+	second := begin(func() error { return o.read(hedge, copied, off) })
 	select {
-	case err := <-first:
-		if err == nil {
+	case <-first.done:
+		if first.err == nil {
 			cancelHedge()
-			<-second
-			return nil
 		}
-		if <-second != nil {
-			return err
+	case <-second.done:
+		if second.err == nil {
+			cancel()
 		}
-	case err := <-second:
-		if err != nil {
-			return <-first
-		}
-		cancel()
-		<-first // until it has stopped to write into p
+	}
+	<-first.done // so that it writes into p no more
+	<-second.done
+	if first.err == nil || second.err != nil {
+		return first.err
 	}
 	b.counters.won.Add(1)
 	copy(p, copied)
 	return nil
+}
+
+// pending is work on another goroutine. Its error is there when done is closed.
+type pending struct {
+	done chan struct{}
+	err  error
+}
+
+func begin(work func() error) *pending {
+	p := &pending{done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.err = work()
+	}()
+	return p
 }
 
 // mayHedge keeps hedges a small part of all reads, so that an endpoint which is slow

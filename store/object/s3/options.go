@@ -54,7 +54,7 @@ type Options struct {
 	// PathStyle puts the bucket's name into the path and not into the host's name, as
 	// most servers but AWS want it.
 	PathStyle bool
-	CAFile    string // authorities to trust beside AWS_CA_BUNDLE's, PEM
+	CAFile    string // authorities to trust, PEM; "" is AWS_CA_BUNDLE's, or else the machine's
 	Profile   string // of the SDK's configuration files
 	Keys      Keys   // the zero value leaves it to the SDK's chain
 

@@ -91,18 +91,17 @@ func (u *upload) run(ctx context.Context, cond object.Condition, write func(io.W
 // stream sends what write writes.
 func (u *upload) stream(ctx context.Context, write func(io.Writer) error) (int64, error) {
 	reader, writer := io.Pipe()
-	sent := make(chan error, 1)
-	go func() {
+	sending := begin(func() error {
 		err := u.send(ctx, reader)
 		// What is written from now on goes nowhere; the writer is told why.
 		_ = reader.CloseWithError(err)
-		sent <- err
-	}()
+		return err
+	})
 	ended := false
 	defer func() {
 		if !ended { // write panics
 			_ = writer.CloseWithError(errors.New("the writer has died"))
-			<-sent
+			<-sending.done
 		}
 	}()
 	c := &counter{ctx: ctx, w: writer}
@@ -116,8 +115,9 @@ func (u *upload) stream(ctx context.Context, write func(io.Writer) error) (int64
 	}
 	_ = writer.CloseWithError(err) // nil is the end
 	ended = true
-	if sendErr := <-sent; err == nil {
-		err = sendErr
+	<-sending.done
+	if err == nil {
+		err = sending.err
 	}
 	return c.n, err
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -268,4 +269,38 @@ func TestConditionsAreAskedForOnce(t *testing.T) {
 	for info, err := range b.List(context.Background(), "probe/") {
 		t.Errorf("left over: %+v, %v", info, err)
 	}
+}
+
+func TestTheMemoryOfAnUploadDoesNotGrowWithIt(t *testing.T) {
+	const size, chunk, slack = 64 << 20, 1 << 20, 8 << 20
+	server := s3test.Start(t)
+	opts := server.Bucket(t, "memory")
+	opts.Concurrency = 2
+	b := s3test.Open(t, opts)
+	live := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before, most := live(), int64(0)
+	data := noise(chunk)
+	_, err := b.Put(context.Background(), "k", object.IfAbsent, func(w io.Writer) error {
+		for i := range size / chunk {
+			if _, err := w.Write(data); err != nil {
+				return err
+			}
+			if i%8 == 7 {
+				most = max(most, live())
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if limit := opts.PartSize*int64(opts.Concurrency+2) + slack; most-before > limit {
+		t.Errorf("an upload of %d bytes takes %d bytes of memory, more than %d", size, most-before, limit)
+	}
+	t.Logf("an upload of %d MiB takes %d MiB of memory", size>>20, (most-before)>>20)
 }
