@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -71,25 +71,24 @@ func (f *restoreFlags) run(ctx context.Context, out io.Writer) (err error) {
 
 // choose returns the key of the manifest.
 func (f *restoreFlags) choose(ctx context.Context, from object.Bucket) (string, error) {
-	if f.manifest != "" {
-		return f.manifest, nil
-	}
 	list, err := backup.List(ctx, from)
 	if err != nil {
 		return "", err
+	}
+	if f.manifest != "" {
+		if !slices.ContainsFunc(list, func(b backup.Info) bool { return b.Name == f.manifest }) {
+			return "", fmt.Errorf("there is no manifest %q in %s: trellis backup --list shows them", f.manifest, withoutSettings(f.from))
+		}
+		return f.manifest, nil
 	}
 	if len(list) == 0 {
 		return "", fmt.Errorf("there is no backup in %s", withoutSettings(f.from))
 	}
 	newest := list[len(list)-1]
-	var others []string
-	for _, b := range list {
+	for _, b := range slices.Backward(list) {
 		if b.Database != newest.Database {
-			others = append(others, b.Name)
+			return "", fmt.Errorf("%s has backups of several databases: choose one with --manifest, such as %s or %s", withoutSettings(f.from), newest.Name, b.Name)
 		}
-	}
-	if len(others) > 0 {
-		return "", fmt.Errorf("%s has backups of several databases: choose one with --manifest: %s or, of another one, %s", withoutSettings(f.from), newest.Name, strings.Join(others[len(others)-1:], ""))
 	}
 	return newest.Name, nil
 }
