@@ -37,7 +37,9 @@ func serveMetrics(address string, s *service) (*metricsServer, error) {
 	})
 	build.Set(1)
 	for _, c := range []prometheus.Collector{
-		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), storeCollector{s.db.Store}, memoryCollector{s.db.Memory.Budget},
+		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		storeCollector{s.db.Store},
+		memoryCollector{s.db.Memory.Budget},
 		storageCollector{s.db.Storage},
 	} {
 		if err := registry.Register(c); err != nil {
