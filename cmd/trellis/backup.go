@@ -105,10 +105,14 @@ A bucket may hold backups of many databases. --list shows what it has.
 	return cmd
 }
 
+func errNoBackups(flag string) error {
+	return fmt.Errorf("where are the backups? Name a bucket with --%s: a directory, or s3://bucket/prefix", flag)
+}
+
 // openBackups opens a bucket of backups.
 func openBackups(ctx context.Context, flag, where string, create bool) (object.Bucket, func() error, error) {
 	if where == "" {
-		return nil, nil, fmt.Errorf("where are the backups? Name a bucket with --%s: a directory, or s3://bucket/prefix", flag)
+		return nil, nil, errNoBackups(flag)
 	}
 	bucket, remote, err := trellis.OpenBucket(ctx, where, create, now)
 	if err != nil {
@@ -128,19 +132,22 @@ func withoutSettings(where string) string {
 
 func (f *backupFlags) run(ctx context.Context, out io.Writer) (err error) {
 	began := now()
-	to, closeTo, err := openBackups(ctx, "to", f.to, true)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeTo()) }()
-	if err := f.flush(ctx); err != nil {
-		return err
+	if f.to == "" {
+		return errNoBackups("to")
 	}
 	st, err := f.open(ctx, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	to, closeTo, err := openBackups(ctx, "to", f.to, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeTo()) }()
 	m := newMeter("backup", f.quiet)
 	r, err := backup.Write(ctx, parts(st), to, withoutSettings(f.to), "trellis backup", f.options(m))
 	m.finish()
