@@ -86,6 +86,7 @@ func TestABackupMadeWhileAWriterWritesIsOneOfItsSnapshots(t *testing.T) {
 	go func() {
 		ended <- func() error {
 			for i := 0; !stop.Load(); i++ {
+				// The present end and what follows it 300 s later change together.
 				in := columnar.Samples{Series: d.series[0], Times: []int64{int64(i) * second, int64(i+300) * second}, Floats: []float64{float64(i), -1}}
 				err := d.Append(context.Background(), []columnar.Samples{in})
 				if err == nil {
@@ -115,6 +116,17 @@ func TestABackupMadeWhileAWriterWritesIsOneOfItsSnapshots(t *testing.T) {
 			t.Fatal(err)
 		}
 		sound(t, fresh)
+		values := open(t, fresh).values(t, 0)
+		end := 0
+		for values[end] == float64(end) {
+			end++
+		}
+		for i := range values {
+			if written := i >= 300 && i < end+300; i >= end && end > 1 && (values[i] == -1) != written {
+				t.Errorf("the end is at %d, and the value at %d is %v", end, i, values[i])
+				break
+			}
+		}
 	}
 	stop.Store(true)
 	if err := <-ended; err != nil {

@@ -255,6 +255,33 @@ func (d *database) samples(t testing.TB, b *strings.Builder, snapshot int64) {
 	}
 }
 
+// values returns the values of a series of floats, sample by sample.
+func (d *database) values(t testing.TB, series int) (values []float64) {
+	t.Helper()
+	sel := columnar.Selection{
+		Series: d.series[series : series+1], Ranges: [][]columnar.Range{always}, Qualities: columnar.AnyQuality, Columns: columnar.ColEditID<<1 - 1,
+	}
+	stream, err := d.Samples(t.Context(), sel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = stream.Close() }()
+	for {
+		batch, err := stream.Next(t.Context())
+		if errors.Is(err, io.EOF) {
+			return values
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := batch.Column(3).(*array.Float64)
+		for i := range raw.Len() {
+			values = append(values, raw.Value(i))
+		}
+		batch.Release()
+	}
+}
+
 // sound reports what is not sound in a place.
 func sound(t testing.TB, p backup.Place) {
 	t.Helper()
