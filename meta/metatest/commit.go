@@ -40,9 +40,9 @@ func fencing(t *testing.T, open Opener) {
 		_, err := c.Commit(ctx, meta.Commit{Epoch: epoch})
 		wantError(t, err, meta.ErrConflict)
 	}
-	old := must[int64](t)(c.Acquire(ctx, "old", 5))
+	old := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "old"}))
 	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: old, Time: 10, Add: segments("a")}))
-	newer := must[int64](t)(c.Acquire(ctx, "newer", 4))
+	newer := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "newer"}))
 	if newer <= old || old <= 0 {
 		t.Fatalf("the epochs are %d and then %d", old, newer)
 	}
@@ -59,15 +59,15 @@ func fencing(t *testing.T, open Opener) {
 
 func snapshotNumbers(t *testing.T, open Opener) {
 	c, ctx := openNew(t, open), t.Context()
-	epoch := must[int64](t)(c.Acquire(ctx, "writer", 0))
+	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "writer"}))
 	var want []meta.Snapshot
 	for i := range int64(5) {
-		made := must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 100 + i, Log: uint64(10 * i), Note: fmt.Sprint("flush ", i)}))
-		want = append(want, meta.Snapshot{ID: i + 1, Time: 100 + i, Log: uint64(10 * i), Note: fmt.Sprint("flush ", i)})
+		made := must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 100 + i, Note: fmt.Sprint("flush ", i)}))
+		want = append(want, meta.Snapshot{ID: i + 1, Time: 100 + i, Note: fmt.Sprint("flush ", i), Kept: true})
 		equal(t, "snapshots made", made, want[i])
 		equal(t, "latest snapshots", must[meta.Snapshot](t)(c.Latest(ctx)), made)
 		if i == 2 {
-			epoch = must[int64](t)(c.Acquire(ctx, "another writer", 0))
+			epoch = must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "another writer"}))
 		}
 	}
 	equal(t, "snapshots", must[[]meta.Snapshot](t)(c.Snapshots(ctx)), want)
@@ -75,7 +75,7 @@ func snapshotNumbers(t *testing.T, open Opener) {
 
 func clockSetBack(t *testing.T, open Opener) {
 	c, ctx := openNew(t, open), t.Context()
-	epoch := must[int64](t)(c.Acquire(ctx, "writer", 0))
+	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "writer"}))
 	var got []int64
 	for _, now := range []int64{-50, -60, -40, -45, 1000, 1, 1000, 1001} {
 		got = append(got, must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: now})).Time)
@@ -89,7 +89,7 @@ func clockSetBack(t *testing.T, open Opener) {
 
 func snapshotSegments(t *testing.T, open Opener) {
 	c, ctx := openNew(t, open), t.Context()
-	epoch := must[int64](t)(c.Acquire(ctx, "writer", 0))
+	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "writer"}))
 	steps := []struct {
 		add    []string
 		retire []string
@@ -120,7 +120,7 @@ func snapshotSegments(t *testing.T, open Opener) {
 
 func commitRefused(t *testing.T, open Opener) {
 	c, ctx := openNew(t, open), t.Context()
-	epoch := must[int64](t)(c.Acquire(ctx, "writer", 0))
+	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "writer"}))
 	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Add: segments("live", "dead")}))
 	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Retire: []string{"dead"}}))
 	tests := []struct {
@@ -153,14 +153,17 @@ func commitRefused(t *testing.T, open Opener) {
 
 func extremes(t *testing.T, open Opener) {
 	c, ctx := openNew(t, open), t.Context()
-	epoch := must[int64](t)(c.Acquire(ctx, "", math.MinInt64))
+	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: ""}))
 	want := meta.Segment{
 		Name: "segments/ü/0000000000000001-0001", Size: math.MaxInt64, Series: math.MaxInt64, Blocks: math.MaxInt64, Samples: math.MaxInt64,
 		From: math.MinInt64, To: math.MaxInt64, CRC: math.MaxUint32,
 	}
-	made := must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: math.MaxInt64, Add: []meta.Segment{want}, Log: math.MaxUint64}))
+	log := must[string](t)(c.NewLog(ctx))
+	commit := meta.Commit{Epoch: epoch, Time: math.MaxInt64, Add: []meta.Segment{want}, Log: log, Position: math.MaxUint64}
+	made := must[meta.Snapshot](t)(c.Commit(ctx, commit))
 	want.Version, want.Created = made.ID, made.ID
-	equal(t, "snapshots", must[meta.Snapshot](t)(c.Latest(ctx)), meta.Snapshot{ID: 1, Time: math.MaxInt64, Log: math.MaxUint64})
+	equal(t, "snapshots", must[meta.Snapshot](t)(c.Latest(ctx)), meta.Snapshot{ID: 1, Time: math.MaxInt64, Kept: true})
+	equal(t, "positions", must[uint64](t)(c.Position(ctx, log)), math.MaxUint64)
 	equal(t, "all snapshots", must[[]meta.Snapshot](t)(c.Snapshots(ctx)), []meta.Snapshot{made})
 	equal(t, "segments", must[[]meta.Segment](t)(c.Segments(ctx, 1)), []meta.Segment{want})
 }

@@ -27,9 +27,9 @@ func reopen(t *testing.T, open Opener) {
 	c := open(t, dir)
 	series := must[[]meta.Series](t)(c.CreateSeries(ctx, samplers()))
 	generation := must[int64](t)(c.Generation(ctx))
-	epoch := must[int64](t)(c.Acquire(ctx, "before", 1))
-	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 2, Add: segments("a", "b"), Log: 3, Note: "flush"}))
-	last := must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 4, Add: segments("c"), Retire: []string{"a", "b"}, Log: 5, Note: "compaction"}))
+	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "before"}))
+	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 2, Add: segments("a", "b"), Note: "flush"}))
+	last := must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 4, Add: segments("c"), Retire: []string{"a", "b"}, Note: "compaction"}))
 	check(t, c.SetSetting(ctx, "name", "value"))
 	check(t, c.Close())
 
@@ -41,7 +41,7 @@ func reopen(t *testing.T, open Opener) {
 	equal(t, "segments of snapshot 1", segmentNames(t, c, 1), "a b")
 	equal(t, "segments of snapshot 2", segmentNames(t, c, 2), "c")
 	equal(t, "settings", must[map[string]string](t)(c.Settings(ctx)), map[string]string{"name": "value"})
-	again := must[int64](t)(c.Acquire(ctx, "after", 0))
+	again := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "after"}))
 	if again <= epoch {
 		t.Errorf("the epoch is %d after opening again and was %d before", again, epoch)
 	}
@@ -71,10 +71,10 @@ func secondConnection(t *testing.T, open Opener) {
 	see(one, "b", "c")
 	equal(t, "generations", must[int64](t)(one.Generation(ctx)), must[int64](t)(two.Generation(ctx)))
 
-	epoch := must[int64](t)(one.Acquire(ctx, "one", 0))
+	epoch := must[int64](t)(one.Acquire(ctx, meta.Claim{Holder: "one"}))
 	must[meta.Snapshot](t)(one.Commit(ctx, meta.Commit{Epoch: epoch, Add: segments("x")}))
 	equal(t, "segments", segmentNames(t, two, 1), "x")
-	must[int64](t)(two.Acquire(ctx, "two", 0))
+	must[int64](t)(two.Acquire(ctx, meta.Claim{Holder: "two"}))
 	_, err := one.Commit(ctx, meta.Commit{Epoch: epoch, Add: segments("y")})
 	wantError(t, err, meta.ErrConflict, `"two"`)
 	check(t, two.SetSetting(ctx, "k", "v"))
@@ -84,7 +84,7 @@ func secondConnection(t *testing.T, open Opener) {
 func concurrency(t *testing.T, open Opener) {
 	dir := t.TempDir()
 	catalogs := []meta.Catalog{openIn(t, open, dir), openIn(t, open, dir)}
-	epoch := must[int64](t)(catalogs[0].Acquire(t.Context(), "writer", 0))
+	epoch := must[int64](t)(catalogs[0].Acquire(t.Context(), meta.Claim{Holder: "writer"}))
 	const writers, rounds = 4, 25
 	var writing, reading sync.WaitGroup
 	var done atomic.Bool
@@ -170,7 +170,7 @@ func rivals(t *testing.T, open Opener) {
 	for w := range n {
 		c := openIn(t, open, dir)
 		group.Go(func() {
-			epoch, err := c.Acquire(t.Context(), fmt.Sprint("rival ", w), 0)
+			epoch, err := c.Acquire(t.Context(), meta.Claim{Holder: fmt.Sprint("rival ", w)})
 			if err != nil {
 				t.Error(err)
 				return
@@ -204,7 +204,7 @@ func rivals(t *testing.T, open Opener) {
 
 func cancellation(t *testing.T, open Opener) {
 	c := openNew(t, open)
-	epoch := must[int64](t)(c.Acquire(t.Context(), "writer", 0))
+	epoch := must[int64](t)(c.Acquire(t.Context(), meta.Claim{Holder: "writer"}))
 	s := must[[]meta.Series](t)(c.CreateSeries(t.Context(), []meta.Series{double("a")}))
 	before := snapshotOfSeries(t, c)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -214,7 +214,7 @@ func cancellation(t *testing.T, open Opener) {
 		"UpdateSeries": func() error { s[0].Unit = "m"; return c.UpdateSeries(ctx, s) },
 		"Series":       func() error { _, err := c.Series(ctx); return err },
 		"Generation":   func() error { _, err := c.Generation(ctx); return err },
-		"Acquire":      func() error { _, err := c.Acquire(ctx, "other", 0); return err },
+		"Acquire":      func() error { _, err := c.Acquire(ctx, meta.Claim{Holder: "other"}); return err },
 		"Commit":       func() error { _, err := c.Commit(ctx, meta.Commit{Epoch: epoch}); return err },
 		"Latest":       func() error { _, err := c.Latest(ctx); return err },
 		"Snapshots":    func() error { _, err := c.Snapshots(ctx); return err },

@@ -44,6 +44,7 @@ func samplers() []meta.Series {
 			Name:        "工場/ボイラー 🔥/«a b»",
 			Zone:        "America/Santiago",
 			Low:         &zero,
+			Retention:   math.MaxInt64,
 			Codec:       "auto",
 			Labels:      "{}",
 			Description: "two lines\nand a quote: '; DROP TABLE series; --",
@@ -153,6 +154,7 @@ func updateAttributes(t *testing.T, open Opener) {
 	want := created[1]
 	want.Interpolation = columnar.Step
 	want.Name, want.Zone, want.Unit, want.Codec, want.Description = "after", "Asia/Kolkata", "m³/h", "packed", "changed"
+	want.Retention = 86_400_000_000
 	want.Low, want.LabelEnd, want.Labels, want.States = &low, true, `{"a":1}`, []string{"b", "a"}
 	check(t, c.UpdateSeries(ctx, []meta.Series{want}))
 	equal(t, "series", must[[]meta.Series](t)(c.Series(ctx)), []meta.Series{want, created[0]})

@@ -68,7 +68,7 @@ func BenchmarkCommit(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { _ = c.Close() })
-	epoch, err := c.Acquire(b.Context(), "writer", 0)
+	epoch, err := c.Acquire(b.Context(), meta.Claim{Holder: "writer"})
 	if err != nil {
 		b.Fatal(err)
 	}

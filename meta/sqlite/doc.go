@@ -9,12 +9,8 @@
 // Other processes may open the file at the same time: writes queue up behind
 // SQLite's own lock, and the epoch decides whose commits count.
 //
-// # Series in memory
-//
-// Series answers from memory for as long as the file's generation is the one that
-// was read. When it is not, only the rows changed since then are read.
-//
 // # Schema
 //
-// The tables are in migrations, which goose applies when the file is opened.
+// The tables are in migrations, which goose applies when the file is opened. What
+// is done with them is in package tables.
 package sqlite

@@ -18,13 +18,13 @@ func TestConnectionsAreSetUp(t *testing.T) {
 		pragma string
 		want   string
 	}{
-		{"the file is in write-ahead mode", c.write, "journal_mode", "wal"},
-		{"a commit is on disk when it returns", c.write, "synchronous", "2"},
-		{"the writer checks references", c.write, "foreign_keys", "1"},
-		{"the writer waits for other processes", c.write, "busy_timeout", "10000"},
-		{"a reader sees the write-ahead mode", c.read, "journal_mode", "wal"},
-		{"a reader cannot write", c.read, "query_only", "1"},
-		{"a reader waits for other processes", c.read, "busy_timeout", "10000"},
+		{"the file is in write-ahead mode", c.db.write, "journal_mode", "wal"},
+		{"a commit is on disk when it returns", c.db.write, "synchronous", "2"},
+		{"the writer checks references", c.db.write, "foreign_keys", "1"},
+		{"the writer waits for other processes", c.db.write, "busy_timeout", "10000"},
+		{"a reader sees the write-ahead mode", c.db.read, "journal_mode", "wal"},
+		{"a reader cannot write", c.db.read, "query_only", "1"},
+		{"a reader waits for other processes", c.db.read, "busy_timeout", "10000"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

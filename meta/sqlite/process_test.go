@@ -37,7 +37,7 @@ func TestOtherProcess(t *testing.T) {
 	if _, err := c.CreateSeries(t.Context(), series("here")); err != nil {
 		t.Fatal(err)
 	}
-	epoch, err := c.Acquire(t.Context(), "here", 0)
+	epoch, err := c.Acquire(t.Context(), meta.Claim{Holder: "here"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func changeInOtherProcess(t *testing.T, path string) {
 		t.Fatal(err)
 	}
 	_, err = c.CreateSeries(t.Context(), series("there"))
-	_, err2 := c.Acquire(t.Context(), "there", 0)
+	_, err2 := c.Acquire(t.Context(), meta.Claim{Holder: "there"})
 	if err := errors.Join(err, err2, c.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func commitForEver(t *testing.T, path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	epoch, err := c.Acquire(t.Context(), "other process", 0)
+	epoch, err := c.Acquire(t.Context(), meta.Claim{Holder: "other process"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"net/url"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -17,6 +16,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/meta/tables"
 )
 
 //go:embed migrations/*.sql
@@ -27,45 +27,57 @@ const readers = 4
 
 // Catalog is a meta.Catalog in a SQLite file.
 type Catalog struct {
-	path  string
-	write *sql.DB // one connection; every transaction takes the write lock first
-	read  *sql.DB
-
-	cache struct {
-		sync.Mutex
-		generation int64
-		series     []meta.Series
-	}
+	*tables.Catalog
+	db file
 }
 
 var _ meta.Catalog = (*Catalog)(nil)
+
+// dialect is how SQLite spells it. The write lock that every change takes first
+// makes others wait; no row needs another.
+var dialect = tables.Dialect{
+	Now:     `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+	Random:  `lower(hex(randomblob(16)))`,
+	Numbers: elements,
+	Texts:   elements,
+}
+
+func elements(parameter string) string { return `SELECT value FROM json_each(` + parameter + `)` }
+
+// file is the database.
+type file struct {
+	path  string
+	write *sql.DB // one connection; every transaction takes the write lock first
+	read  *sql.DB
+}
 
 // Open opens the catalog in the file at path and creates it where there is none;
 // its directory must exist. A file of an older schema is brought up to date, one of
 // a newer schema is refused.
 func Open(ctx context.Context, path string) (*Catalog, error) {
-	c := &Catalog{path: path}
-	if err := c.open(ctx); err != nil {
+	c := &Catalog{db: file{path: path}}
+	if err := c.db.open(ctx); err != nil {
 		return nil, fmt.Errorf("catalog %s: %w", path, errors.Join(err, c.Close()))
 	}
+	c.Catalog = tables.New(&c.db, dialect)
 	return c, nil
 }
 
-func (c *Catalog) open(ctx context.Context) (err error) {
-	file, err := filepath.Abs(c.path)
+func (f *file) open(ctx context.Context) (err error) {
+	path, err := filepath.Abs(f.path)
 	if err != nil {
 		return err
 	}
-	if c.write, err = connect(file, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(full)"}}); err != nil {
+	if f.write, err = connect(path, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(full)"}}); err != nil {
 		return err
 	}
-	if err := create(ctx, c.write); err != nil {
+	if err := create(ctx, f.write); err != nil {
 		return err
 	}
-	if err := migrate(ctx, c.write); err != nil {
+	if err := migrate(ctx, f.write); err != nil {
 		return err
 	}
-	c.read, err = connect(file, readers, url.Values{"_pragma": {"query_only(1)"}})
+	f.read, err = connect(path, readers, url.Values{"_pragma": {"query_only(1)"}})
 	return err
 }
 
@@ -135,7 +147,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 // Close releases the connections.
 func (c *Catalog) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{c.read, c.write} {
+	for _, db := range []*sql.DB{c.db.read, c.db.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -143,80 +155,45 @@ func (c *Catalog) Close() error {
 	return errors.Join(errs...)
 }
 
-// change runs f in a transaction that holds the write lock from its beginning, and
-// rolls back when f returns an error.
-func (c *Catalog) change(ctx context.Context, f func(*sql.Tx) error) error {
-	return c.transact(ctx, c.write, nil, f)
+// Read runs a function that makes one query.
+func (f *file) Read(ctx context.Context, read func(tables.Queryer) error) error {
+	return f.explain(ctx, read(f.read))
 }
 
-// view runs f in a transaction that sees one state of the catalog.
-func (c *Catalog) view(ctx context.Context, f func(*sql.Tx) error) error {
-	return c.transact(ctx, c.read, &sql.TxOptions{ReadOnly: true}, f)
+// View runs a function in a transaction that sees one state of the catalog.
+func (f *file) View(ctx context.Context, view func(*sql.Tx) error) error {
+	return f.transact(ctx, f.read, &sql.TxOptions{ReadOnly: true}, view)
 }
 
-func (c *Catalog) transact(ctx context.Context, db *sql.DB, options *sql.TxOptions, f func(*sql.Tx) error) error {
+// Change runs a function in a transaction that holds the write lock from its
+// beginning, and rolls back when it returns an error.
+func (f *file) Change(ctx context.Context, change func(*sql.Tx) error) error {
+	return f.transact(ctx, f.write, nil, change)
+}
+
+func (f *file) transact(ctx context.Context, db *sql.DB, options *sql.TxOptions, run func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, options)
 	if err == nil {
 		defer func() { _ = tx.Rollback() }() // does nothing after a commit
-		err = f(tx)
+		err = run(tx)
 	}
 	if err == nil {
 		err = tx.Commit()
 	}
+	return f.explain(ctx, err)
+}
+
+// explain says which catalog is in trouble, or that the context has ended.
+func (f *file) explain(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		// A transaction that was rolled back under a statement says only that it is over.
-		return fmt.Errorf("catalog %s: %w: %w", c.path, ctx.Err(), err)
-	case errors.Is(err, meta.ErrNotFound), errors.Is(err, meta.ErrExists), errors.Is(err, meta.ErrConflict), errors.Is(err, meta.ErrInvalid):
-		return err // the caller's doing: where the catalog is does not matter
+		return fmt.Errorf("catalog %s: %w: %w", f.path, ctx.Err(), err)
+	case tables.IsCallers(err):
+		return err // where the catalog is does not matter
 	default:
-		return fmt.Errorf("catalog %s: %w", c.path, err)
+		return fmt.Errorf("catalog %s: %w", f.path, err)
 	}
-}
-
-// query runs a SELECT and gives each row to scan.
-func query(ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) error, text string, args ...any) error {
-	rows, err := tx.QueryContext(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		if err := scan(rows); err != nil {
-			return errors.Join(err, rows.Close())
-		}
-	}
-	return errors.Join(rows.Err(), rows.Close())
-}
-
-// Settings returns the server-wide settings.
-func (c *Catalog) Settings(ctx context.Context) (map[string]string, error) {
-	settings := map[string]string{}
-	err := c.view(ctx, func(tx *sql.Tx) error {
-		return query(ctx, tx, func(rows *sql.Rows) error {
-			var name, value string
-			if err := rows.Scan(&name, &value); err != nil {
-				return err
-			}
-			settings[name] = value
-			return nil
-		}, `SELECT name, value FROM settings`)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
-	}
-	return settings, nil
-}
-
-// SetSetting changes one of the server-wide settings.
-func (c *Catalog) SetSetting(ctx context.Context, name, value string) error {
-	err := c.change(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO settings VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`, name, value)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("setting %q: %w", name, err)
-	}
-	return nil
 }

@@ -1,0 +1,216 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/trellisdb/trellis/meta"
+)
+
+// Commit carries out a change of the set of segments.
+func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot, error) {
+	var made meta.Snapshot
+	err := c.changeAs(ctx, commit.Epoch, func(tx *sql.Tx, _ counters) error {
+		last, err := latest(ctx, tx)
+		if err != nil {
+			return err
+		}
+		made = meta.Snapshot{ID: last.ID + 1, Time: commit.Time, Note: commit.Note, Kept: true}
+		if last.ID > 0 {
+			made.Time = max(made.Time, last.Time)
+		}
+		if commit.Edit != nil {
+			made.Edit = commit.Edit.ID
+		}
+		if err := insertSnapshots(ctx, tx, []meta.Snapshot{made}); err != nil {
+			return err
+		}
+		return c.carryOut(ctx, tx, &commit, made)
+	})
+	if err != nil {
+		return meta.Snapshot{}, fmt.Errorf("commit: %w", err)
+	}
+	return made, nil
+}
+
+// carryOut makes the changes of a commit that makes a snapshot.
+func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit, made meta.Snapshot) error {
+	if err := c.checkNames(ctx, tx, commit); err != nil {
+		return err
+	}
+	// Retiring comes first, so that a commit cannot retire what it adds.
+	if err := c.retire(ctx, tx, commit.Retire, made.ID); err != nil {
+		return err
+	}
+	if err := c.replace(ctx, tx, commit.Replace, made.Time); err != nil {
+		return err
+	}
+	add := make([]meta.Segment, len(commit.Add))
+	for i, s := range commit.Add {
+		s.Created, s.Retired = made.ID, 0
+		if s.Version == 0 {
+			s.Version = made.ID
+		}
+		add[i] = s
+	}
+	if err := insertSegments(ctx, tx, add); err != nil {
+		return err
+	}
+	if commit.Log != "" {
+		if err := advance(ctx, tx, commit.Log, commit.Position); err != nil {
+			return err
+		}
+	}
+	if commit.Edit != nil {
+		edit := *commit.Edit
+		edit.Snapshot, edit.Time = made.ID, made.Time
+		return insertNewEdit(ctx, tx, edit)
+	}
+	return nil
+}
+
+// checkNames wraps ErrExists for the name of a new segment that is taken.
+func (c *Catalog) checkNames(ctx context.Context, tx *sql.Tx, commit *meta.Commit) error {
+	var names []string
+	for i := range commit.Add {
+		names = append(names, commit.Add[i].Name)
+	}
+	for i := range commit.Replace {
+		if s := commit.Replace[i].New; s != nil {
+			names = append(names, s.Name)
+		}
+	}
+	known, err := c.known(ctx, tx, names)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if known[name] {
+			return fmt.Errorf("segment %s: %w", name, meta.ErrExists)
+		}
+		known[name] = true
+	}
+	return nil
+}
+
+// known returns those of the names that segments or garbage have.
+func (c *Catalog) known(ctx context.Context, tx *sql.Tx, names []string) (map[string]bool, error) {
+	known := map[string]bool{}
+	if len(names) == 0 {
+		return known, nil
+	}
+	text, err := array(names)
+	if err != nil {
+		return nil, err
+	}
+	elements := c.dialect.Texts("$1")
+	found, err := query(ctx, tx, scanText, `SELECT name FROM segments WHERE name IN (`+elements+`)
+		UNION ALL SELECT name FROM garbage WHERE name IN (`+elements+`)`, text)
+	for _, name := range found {
+		known[name] = true
+	}
+	return known, err
+}
+
+// retire ends the life of segments in a snapshot.
+func (c *Catalog) retire(ctx context.Context, tx *sql.Tx, names []string, snapshot int64) error {
+	if len(names) == 0 {
+		return nil
+	}
+	text, err := array(names)
+	if err != nil {
+		return err
+	}
+	where := ` WHERE name IN (` + c.dialect.Texts("$1") + `) AND retired = 0 AND NOT history`
+	live, err := query(ctx, tx, scanText, `SELECT name FROM segments`+where, text)
+	if err != nil {
+		return err
+	}
+	found := make(map[string]bool, len(live))
+	for _, name := range live {
+		found[name] = true
+	}
+	for _, name := range names {
+		if !found[name] {
+			return fmt.Errorf("segment %s is to be retired and is not live: %w", name, meta.ErrNotFound)
+		}
+		found[name] = false
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE segments SET retired = $2`+where, text, snapshot)
+	return err
+}
+
+// replace puts segments in the place of others, which become garbage.
+func (c *Catalog) replace(ctx context.Context, tx *sql.Tx, replacements []meta.Replacement, now int64) error {
+	if len(replacements) == 0 {
+		return nil
+	}
+	old := make([]string, len(replacements))
+	for i, r := range replacements {
+		old[i] = r.Old
+		result, err := replaceOne(ctx, tx, r)
+		if err != nil {
+			return fmt.Errorf("segment %s: %w", r.Old, err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("segment %s: %w", r.Old, err)
+		}
+		if n != 1 {
+			return fmt.Errorf("segment %s is to be replaced and is not there: %w", r.Old, meta.ErrNotFound)
+		}
+	}
+	return insertGarbage(ctx, tx, old, now)
+}
+
+// replaceOne gives the row of a segment to another one, or removes it.
+func replaceOne(ctx context.Context, tx *sql.Tx, r meta.Replacement) (sql.Result, error) {
+	s := r.New
+	if s == nil {
+		return tx.ExecContext(ctx, `DELETE FROM segments WHERE name = $1`, r.Old)
+	}
+	return tx.ExecContext(ctx, `
+		UPDATE segments SET name = $1, size = $2, series = $3, blocks = $4, samples = $5, from_time = $6, to_time = $7, crc = $8 WHERE name = $9`,
+		s.Name, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), r.Old)
+}
+
+func insertSnapshots(ctx context.Context, tx *sql.Tx, snapshots []meta.Snapshot) error {
+	_, err := insert(ctx, tx, `INSERT INTO snapshots (id, time, note, edit, kept)`, "", 5, len(snapshots), func(i int) ([]any, error) {
+		s := &snapshots[i]
+		return []any{s.ID, s.Time, s.Note, s.Edit, s.Kept}, nil
+	})
+	return err
+}
+
+func insertSegments(ctx context.Context, tx *sql.Tx, segments []meta.Segment) error {
+	_, err := insert(ctx, tx, `INSERT INTO segments (`+segmentColumns+`)`, "", 12, len(segments), func(i int) ([]any, error) {
+		s := &segments[i]
+		return []any{s.Name, s.Version, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), s.Created, s.Retired, s.History}, nil
+	})
+	return err
+}
+
+func insertGarbage(ctx context.Context, tx *sql.Tx, names []string, since int64) error {
+	_, err := insert(ctx, tx, `INSERT INTO garbage (name, since)`, "", 2, len(names), func(i int) ([]any, error) {
+		return []any{names[i], since}, nil
+	})
+	return err
+}
+
+// insertNewEdit adds the record of an edit, or wraps ErrExists.
+func insertNewEdit(ctx context.Context, tx *sql.Tx, edit meta.Edit) error {
+	if edit.ID <= 0 {
+		return fmt.Errorf("edit %d: %w: reserve an id for it", edit.ID, meta.ErrInvalid)
+	}
+	var snapshot int64
+	err := tx.QueryRowContext(ctx, `SELECT snapshot FROM edits WHERE id = $1`, edit.ID).Scan(&snapshot)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return insertEdits(ctx, tx, []meta.Edit{edit})
+	case err != nil:
+		return err
+	}
+	return fmt.Errorf("edit %d, that of snapshot %d: %w", edit.ID, snapshot, meta.ErrExists)
+}

@@ -1,0 +1,202 @@
+package tables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/trellisdb/trellis/meta"
+)
+
+// counters is the row of the table catalog.
+type counters struct {
+	id       string
+	epoch    int64 // newest that was given out
+	nextEdit int64
+}
+
+// lock makes other changes wait for this one and returns the counters.
+func (c *Catalog) lock(ctx context.Context, tx *sql.Tx) (counters, error) {
+	return readCounters(ctx, tx, c.dialect.Lock)
+}
+
+func readCounters(ctx context.Context, q Queryer, lock string) (row counters, err error) {
+	err = q.QueryRowContext(ctx, `SELECT id, epoch, next_edit FROM catalog `+lock).Scan(&row.id, &row.epoch, &row.nextEdit)
+	return row, err
+}
+
+// changeAs runs f in a transaction of the writer with an epoch, or wraps ErrConflict
+// when that is not the newest one (M2).
+func (c *Catalog) changeAs(ctx context.Context, epoch int64, f func(*sql.Tx, counters) error) error {
+	return c.db.Change(ctx, func(tx *sql.Tx) error {
+		row, err := c.lock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		lease, err := newestLease(ctx, tx)
+		if err != nil {
+			return err
+		}
+		switch {
+		case lease.Epoch == 0:
+			return fmt.Errorf("epoch %d was never acquired: %w", epoch, meta.ErrConflict)
+		case epoch != lease.Epoch:
+			return fmt.Errorf("epoch %d is not %d, that of %q: %w", epoch, lease.Epoch, lease.Holder, meta.ErrConflict)
+		}
+		return f(tx, row)
+	})
+}
+
+// newestLease returns a lease of epoch 0 when there is none.
+func newestLease(ctx context.Context, q Queryer) (lease meta.Lease, err error) {
+	err = q.QueryRowContext(ctx, `SELECT epoch, holder, log, expires FROM writers ORDER BY epoch DESC LIMIT 1`).
+		Scan(&lease.Epoch, &lease.Holder, &lease.Log, &lease.Expires)
+	if errors.Is(err, sql.ErrNoRows) {
+		return meta.Lease{}, nil
+	}
+	return lease, err
+}
+
+// ID returns the database's id.
+func (c *Catalog) ID(ctx context.Context) (id string, err error) {
+	err = c.db.Read(ctx, func(q Queryer) error {
+		row, err := readCounters(ctx, q, "")
+		id = row.id
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("id: %w", err)
+	}
+	return id, nil
+}
+
+// NewLog returns the id of a new write-ahead log.
+func (c *Catalog) NewLog(ctx context.Context) (id string, err error) {
+	err = c.db.Change(ctx, func(tx *sql.Tx) error {
+		if _, err := c.lock(ctx, tx); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `INSERT INTO logs (id, position) VALUES (`+c.dialect.Random+`, 0) RETURNING id`).Scan(&id)
+	})
+	if err != nil {
+		return "", fmt.Errorf("new log: %w", err)
+	}
+	return id, nil
+}
+
+// Position returns the position up to which segments hold the records of a log.
+func (c *Catalog) Position(ctx context.Context, log string) (position uint64, err error) {
+	err = c.db.Read(ctx, func(q Queryer) (err error) {
+		position, err = logPosition(ctx, q, log)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return position, nil
+}
+
+func logPosition(ctx context.Context, q Queryer, log string) (uint64, error) {
+	var bits int64
+	err := q.QueryRowContext(ctx, `SELECT position FROM logs WHERE id = $1`, log).Scan(&bits)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("log %q: %w", log, meta.ErrNotFound)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("log %q: %w", log, err)
+	}
+	return uint64(bits), nil
+}
+
+// advance moves a log's position forward; it never goes back.
+func advance(ctx context.Context, tx *sql.Tx, log string, position uint64) error {
+	now, err := logPosition(ctx, tx, log)
+	if err != nil || position <= now {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE logs SET position = $1 WHERE id = $2`, int64(position), log); err != nil {
+		return fmt.Errorf("log %q: %w", log, err)
+	}
+	return nil
+}
+
+// Acquire makes the caller the writer.
+func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, err error) {
+	err = c.db.Change(ctx, func(tx *sql.Tx) error {
+		row, err := c.lock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		lease, err := newestLease(ctx, tx)
+		if err != nil {
+			return err
+		}
+		now, err := c.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		returns := claim.Log != "" && claim.Log == lease.Log
+		if lease.Epoch > 0 && lease.Expires > now && !returns {
+			left := time.Duration(lease.Expires-now) * time.Microsecond
+			return fmt.Errorf("the lease of %q lasts for another %v: stop that writer, or wait: %w", lease.Holder, left.Round(time.Millisecond), meta.ErrHeld)
+		}
+		epoch = row.epoch + 1
+		if _, err := tx.ExecContext(ctx, `UPDATE catalog SET epoch = $1`, epoch); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO writers (epoch, holder, acquired, log, expires) VALUES ($1, $2, $3, $4, $5)`,
+			epoch, claim.Holder, now, claim.Log, now+max(0, claim.TTL).Microseconds())
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("writer %q: %w", claim.Holder, err)
+	}
+	return epoch, nil
+}
+
+// now returns the instant by the database's clock.
+func (c *Catalog) now(ctx context.Context, q Queryer) (now int64, err error) {
+	err = q.QueryRowContext(ctx, `SELECT `+c.dialect.Now).Scan(&now)
+	return now, err
+}
+
+// Renew makes the writer's lease last for ttl from now on.
+func (c *Catalog) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
+	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, epoch, ttl) })
+	if err != nil {
+		return fmt.Errorf("renew the lease: %w", err)
+	}
+	return nil
+}
+
+// Release ends the writer's lease, if it has it still.
+func (c *Catalog) Release(ctx context.Context, epoch int64) error {
+	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, epoch, 0) })
+	if err != nil && !errors.Is(err, meta.ErrConflict) {
+		return fmt.Errorf("release the lease: %w", err)
+	}
+	return nil
+}
+
+func (c *Catalog) setExpiry(ctx context.Context, tx *sql.Tx, epoch int64, ttl time.Duration) error {
+	now, err := c.now(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE writers SET expires = $1 WHERE epoch = $2`, now+max(0, ttl).Microseconds(), epoch)
+	return err
+}
+
+// Lease returns the newest lease.
+func (c *Catalog) Lease(ctx context.Context) (lease meta.Lease, err error) {
+	err = c.db.Read(ctx, func(q Queryer) (err error) {
+		lease, err = newestLease(ctx, q)
+		return err
+	})
+	if err != nil {
+		return meta.Lease{}, fmt.Errorf("lease: %w", err)
+	}
+	return lease, nil
+}
