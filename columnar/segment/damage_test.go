@@ -245,7 +245,7 @@ func FuzzIndex(f *testing.F) {
 			acc = columnar.Summary{}
 			x.Merge(&acc, want, columnar.AllStats&^columnar.StatPath, x.Len()/3, x.Len())
 		}
-		again, err := appendIndex(nil, x)
+		again, err := appendIndex(nil, x, versionFormat)
 		if err != nil {
 			t.Fatal(err)
 		}

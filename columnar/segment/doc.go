@@ -37,13 +37,13 @@
 //
 //	offset  bytes  content
 //	0       8      0x89 "trellis"
-//	8       4      version, 1
+//	8       4      version, 1 or 2
 //	12      4      CRC32C of the 12 bytes before
 //	16      …      blocks, by series id and number; see columnar/encode.go
 //	…       …      indexes, by series id
 //	…       …      footer
 //	end-24  8      bytes of footer
-//	end-16  4      version, 1
+//	end-16  4      version, as in the header
 //	end-12  8      "trellis" 0x89
 //	end-4   4      CRC32C of the 20 bytes before
 //
@@ -67,6 +67,7 @@
 //	column   with several runs: blocks missing behind them, less 1
 //	column   bytes of every block
 //	levels   level 0, level 1, … up to the one with one node
+//	column   version 2: version of every block, 0 for that of the segment
 //
 // A level is four classes: good, uncertain and bad samples, and usable ones, which
 // are good and uncertain together, of nodes that have both. A class is u a mask and

@@ -132,7 +132,7 @@ func (d *dumper) segment(r *Reader, series int64) error {
 	d.heading("segment of %d bytes with %d series", r.size, len(r.series))
 	d.heading("header")
 	d.field(0, head[:8], "magic")
-	d.field(8, head[8:12], fmt.Sprintf("version: %d", version))
+	d.field(8, head[8:12], fmt.Sprintf("version: %d", binary.LittleEndian.Uint32(head[8:12])))
 	d.checksum(0, head)
 	indexes := make([]*Index, len(r.series))
 	for i := range r.series {
@@ -197,7 +197,7 @@ func (d *dumper) tail(r *Reader) error {
 	at := r.size - trailerLen
 	d.heading("trailer")
 	d.field(at, trailer[:8], fmt.Sprintf("bytes of footer: %d", len(footer)))
-	d.field(at+8, trailer[8:12], fmt.Sprintf("version: %d", version))
+	d.field(at+8, trailer[8:12], fmt.Sprintf("version: %d", binary.LittleEndian.Uint32(trailer[8:12])))
 	d.field(at+12, trailer[12:20], "magic")
 	d.checksum(at, trailer)
 	return nil

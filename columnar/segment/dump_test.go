@@ -36,6 +36,10 @@ var goldens = []struct {
 		c := randomContent(rand.New(rand.NewSource(9)), shape{wild: true}, 3, 16, 0)
 		return &content{series: c.series[:1], blocks: c.blocks[:1]}
 	}},
+	{"blocks with versions", func() *content {
+		c := randomContent(rand.New(rand.NewSource(11)), shape{gaps: 0.1}, 3, 8, 0.5)
+		return &content{series: c.series[1:3], blocks: c.blocks[1:3], versions: [][]int64{{7, 7, 0}, {0, 0, 0}}}
+	}},
 }
 
 // TestGoldenSegmentsAreReadAndExplainedAsEver fails when the format changes. It

@@ -29,6 +29,7 @@ type Index struct {
 	ends   []int64 // for each entry, the offset in the segment where its block ends
 	start  int64   // where the first block begins
 	levels []level // the first one's nodes are the entries
+	ages   []age   // in order of entry; nil: all blocks have the segment's version
 	size   int64   // in memory
 }
 
@@ -36,6 +37,29 @@ type Index struct {
 type run struct {
 	block int64 // number of the first one
 	entry int   // its entry
+}
+
+// age says from which entry on blocks have a version.
+type age struct {
+	entry   int
+	version int64 // 0: that of the segment
+}
+
+// Version returns the snapshot that last changed the block of entry i; 0: the
+// version of the segment.
+func (x *Index) Version(i int) int64 {
+	k := sort.Search(len(x.ages), func(k int) bool { return x.ages[k].entry > i })
+	if k == 0 {
+		return 0
+	}
+	return x.ages[k-1].version
+}
+
+// addAge notes the version of an entry that comes behind the others.
+func (x *Index) addAge(entry int, version int64) {
+	if n := len(x.ages); n == 0 && version != 0 || n > 0 && x.ages[n-1].version != version {
+		x.ages = append(x.ages, age{entry, version})
+	}
 }
 
 // Entry is one block of a series in a segment.
@@ -179,8 +203,9 @@ func newIndexBuilder(s columnar.Series, start int64) *indexBuilder {
 }
 
 // add adds a block, which is later than those before, and ends at that offset.
-func (b *indexBuilder) add(block, end int64, s *columnar.Summaries) {
+func (b *indexBuilder) add(block, version, end int64, s *columnar.Summaries) {
 	x := &b.index
+	x.addAge(len(x.ends), version)
 	if n := len(x.ends); n == 0 || block != x.Block(n-1)+1 {
 		x.runs = append(x.runs, run{block: block, entry: n})
 	}
@@ -236,7 +261,8 @@ func (b *indexBuilder) build() *Index {
 // account computes the memory that the index takes.
 func (x *Index) account() {
 	x.size = int64(unsafe.Sizeof(*x)) + 8*int64(cap(x.ends)) +
-		int64(unsafe.Sizeof(run{}))*int64(cap(x.runs)) + int64(unsafe.Sizeof(level{}))*int64(cap(x.levels))
+		int64(unsafe.Sizeof(run{}))*int64(cap(x.runs)) + int64(unsafe.Sizeof(level{}))*int64(cap(x.levels)) +
+		int64(unsafe.Sizeof(age{}))*int64(cap(x.ages))
 	for i := range x.levels {
 		for _, c := range x.levels[i].classes {
 			x.size += c.bytes()

@@ -10,7 +10,7 @@ import (
 
 // appendIndex appends the index' bytes, with their checksum, to dst. The layout
 // stands in the package comment.
-func appendIndex(dst []byte, x *Index) ([]byte, error) {
+func appendIndex(dst []byte, x *Index, format uint32) ([]byte, error) {
 	start := len(dst)
 	a := appender{dst: dst}
 	a.varint(x.series.ID)
@@ -38,6 +38,13 @@ func appendIndex(dst []byte, x *Index) ([]byte, error) {
 		for _, c := range l.classes {
 			a.class(c, l.nodes)
 		}
+	}
+	if format == versionFormat {
+		versions := make([]int64, x.Len())
+		for i := range versions {
+			versions[i] = x.Version(i)
+		}
+		a.ints(versions)
 	}
 	if a.err != nil {
 		return dst, fmt.Errorf("series %d: index: %w", x.series.ID, a.err)
@@ -230,6 +237,20 @@ func (x *Index) decode(c *cursor, s *SeriesInfo) {
 		if nodes == 1 {
 			break
 		}
+	}
+	if c.err == nil && len(c.src) > 0 {
+		x.readVersions(c, s.Blocks)
+	}
+}
+
+// readVersions reads the versions of the blocks.
+func (x *Index) readVersions(c *cursor, blocks int) {
+	for i, v := range c.ints("versions", blocks) {
+		if v < 0 {
+			c.fail("block of version %d", v)
+			return
+		}
+		x.addAge(i, v)
 	}
 }
 

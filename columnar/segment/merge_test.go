@@ -55,7 +55,7 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 				builder := newIndexBuilder(s, headerLen)
 				for j, b := range c.blocks[i] {
 					sums := columnar.SummarizeAll(b)
-					builder.add(s.Grid.Block(b.First), int64(headerLen+100*(j+1)), &sums)
+					builder.add(s.Grid.Block(b.First), 0, int64(headerLen+100*(j+1)), &sums)
 				}
 				x := reread(t, builder.build())
 				for range 8 {
@@ -74,7 +74,7 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 // reread encodes and decodes an index.
 func reread(t *testing.T, x *Index) *Index {
 	t.Helper()
-	src, err := appendIndex(nil, x)
+	src, err := appendIndex(nil, x, plainFormat)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,11 +82,14 @@ func checkHeader(src []byte) error {
 	if err != nil {
 		return fmt.Errorf("header: %w", err)
 	}
-	if string(body[:8]) != headMagic || binary.LittleEndian.Uint32(body[8:]) != version {
-		return fmt.Errorf("header: %w: not a segment of version %d", columnar.ErrCorrupt, version)
+	if string(body[:8]) != headMagic || !known(binary.LittleEndian.Uint32(body[8:])) {
+		return fmt.Errorf("header: %w: not a segment of version %d or %d", columnar.ErrCorrupt, plainFormat, versionFormat)
 	}
 	return nil
 }
+
+// known reports whether there is such a version of the format.
+func known(format uint32) bool { return format == plainFormat || format == versionFormat }
 
 // decodeTrailer returns the length of the footer.
 func decodeTrailer(src []byte) (uint64, error) {
@@ -94,8 +97,8 @@ func decodeTrailer(src []byte) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("trailer: %w", err)
 	}
-	if string(body[12:]) != tailMagic || binary.LittleEndian.Uint32(body[8:]) != version {
-		return 0, fmt.Errorf("trailer: %w: not a segment of version %d", columnar.ErrCorrupt, version)
+	if string(body[12:]) != tailMagic || !known(binary.LittleEndian.Uint32(body[8:])) {
+		return 0, fmt.Errorf("trailer: %w: not a segment of version %d or %d", columnar.ErrCorrupt, plainFormat, versionFormat)
 	}
 	return binary.LittleEndian.Uint64(body), nil
 }

@@ -27,6 +27,8 @@ var exactly = cmp.Options{
 type content struct {
 	series []columnar.Series
 	blocks [][]*columnar.Block // per series
+	// versions of the blocks, per series; nil: they have none of their own
+	versions [][]int64
 }
 
 // write writes a segment.
@@ -34,9 +36,18 @@ func (c *content) write(tb testing.TB) ([]byte, Info) {
 	tb.Helper()
 	var out bytes.Buffer
 	w := NewWriter(&out)
+	if c.versions != nil {
+		w = NewVersionWriter(&out)
+	}
 	for i, s := range c.series {
-		for _, b := range c.blocks[i] {
-			if err := w.Add(s, b, codec.Auto); err != nil {
+		for j, b := range c.blocks[i] {
+			var err error
+			if c.versions == nil {
+				err = w.Add(s, b, codec.Auto)
+			} else {
+				err = addVersion(w, s, b, c.versions[i][j])
+			}
+			if err != nil {
 				tb.Fatal(err)
 			}
 		}
@@ -49,6 +60,16 @@ func (c *content) write(tb testing.TB) ([]byte, Info) {
 		tb.Fatalf("Info.Size = %d, wrote %d", info.Size, out.Len())
 	}
 	return out.Bytes(), info
+}
+
+// addVersion adds a block that has a version of its own.
+func addVersion(w *Writer, s columnar.Series, b *columnar.Block, version int64) error {
+	src, err := columnar.AppendBlock(nil, b, codec.Auto, s)
+	if err != nil {
+		return err
+	}
+	sums := columnar.SummarizeAll(b)
+	return w.AddVersion(s, s.Grid.Block(b.First), version, src, &sums)
 }
 
 // open opens a segment that is in memory.

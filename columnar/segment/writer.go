@@ -36,11 +36,16 @@ type Writer struct {
 	scratch []byte
 	indexes []byte
 	footer  footer
+	format  uint32 // version of the format
 	err     error
 }
 
-// NewWriter returns a writer to out.
-func NewWriter(out io.Writer) *Writer { return &Writer{out: out} }
+// NewWriter returns a writer to out. Its blocks have the version of the segment.
+func NewWriter(out io.Writer) *Writer { return &Writer{out: out, format: plainFormat} }
+
+// NewVersionWriter returns a writer to out whose blocks have versions of their own
+// (AddVersion), because the segment brings blocks of different ages together.
+func NewVersionWriter(out io.Writer) *Writer { return &Writer{out: out, format: versionFormat} }
 
 // Add encodes and summarizes block b of series s. Values are encoded by c; see
 // columnar.AppendBlock.
@@ -52,7 +57,7 @@ func (w *Writer) Add(s columnar.Series, b *columnar.Block, c codec.Codec) error 
 		return w.err
 	}
 	sums := columnar.SummarizeAll(b)
-	return w.add(s, s.Grid.Block(b.First), w.scratch, &sums)
+	return w.add(s, s.Grid.Block(b.First), 0, w.scratch, &sums)
 }
 
 // AddEncoded adds block number of series s in its encoded form, with its
@@ -60,17 +65,35 @@ func (w *Writer) Add(s columnar.Series, b *columnar.Block, c codec.Codec) error 
 // columnar.AppendBlock. An error wraps columnar.ErrCorrupt where the bytes are
 // damaged or not of this block.
 func (w *Writer) AddEncoded(s columnar.Series, number int64, src []byte, sums *columnar.Summaries) error {
+	return w.AddVersion(s, number, 0, src, sums)
+}
+
+// AddVersion is AddEncoded of a block that was last changed by that snapshot; 0
+// stands for the version of the segment. Only a writer of NewVersionWriter keeps
+// others.
+func (w *Writer) AddVersion(s columnar.Series, number, version int64, src []byte, sums *columnar.Summaries) error {
 	if w.err != nil {
+		return w.err
+	}
+	if version < 0 || version > 0 && w.format != versionFormat {
+		w.err = fmt.Errorf("series %d: block %d: version %d in a segment of format %d", s.ID, number, version, w.format)
 		return w.err
 	}
 	if _, w.err = columnar.ScanBlock(src, s.ID, number); w.err != nil {
 		return w.err
 	}
-	return w.add(s, number, src, sums)
+	return w.add(s, number, version, src, sums)
 }
 
+// Size returns the number of bytes written so far, those of indexes that Finish
+// will write left out.
+func (w *Writer) Size() int64 { return w.info.Size }
+
+// Memory returns about how many bytes of indexes the writer holds.
+func (w *Writer) Memory() int64 { return int64(cap(w.indexes)) + int64(cap(w.scratch)) }
+
 // add writes the bytes of a block and takes it into the index.
-func (w *Writer) add(s columnar.Series, number int64, src []byte, sums *columnar.Summaries) error {
+func (w *Writer) add(s columnar.Series, number, version int64, src []byte, sums *columnar.Summaries) error {
 	if w.err = w.place(s, number); w.err != nil {
 		return w.err
 	}
@@ -78,7 +101,7 @@ func (w *Writer) add(s columnar.Series, number int64, src []byte, sums *columnar
 		return w.err
 	}
 	w.last = number
-	w.builder.add(number, w.info.Size, sums)
+	w.builder.add(number, version, w.info.Size, sums)
 	from, to := s.Grid.BlockTime(number), s.Grid.BlockTime(number+1)
 	if w.info.Blocks == 0 {
 		w.info.From, w.info.To = from, to
@@ -94,7 +117,7 @@ func (w *Writer) add(s columnar.Series, number int64, src []byte, sums *columnar
 // first one.
 func (w *Writer) place(s columnar.Series, number int64) error {
 	if w.info.Size == 0 {
-		if err := w.write(appendHeader(nil)); err != nil {
+		if err := w.write(appendHeader(nil, w.format)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +164,7 @@ func (w *Writer) endSeries() error {
 	x := w.builder.build()
 	start := len(w.indexes)
 	var err error
-	if w.indexes, err = appendIndex(w.indexes, x); err != nil {
+	if w.indexes, err = appendIndex(w.indexes, x, w.format); err != nil {
 		return err
 	}
 	samples := int64(0)
@@ -177,7 +200,7 @@ func (w *Writer) Finish() (Info, error) {
 	if tail, w.err = w.footer.append(nil); w.err != nil {
 		return Info{}, w.err
 	}
-	if w.err = w.write(appendTrailer(tail, len(tail))); w.err != nil {
+	if w.err = w.write(appendTrailer(tail, len(tail), w.format)); w.err != nil {
 		return Info{}, w.err
 	}
 	w.err = errors.New("segment is finished")
@@ -198,24 +221,29 @@ func (w *Writer) write(src []byte) error {
 const (
 	headMagic  = "\x89trellis"
 	tailMagic  = "trellis\x89"
-	version    = 1
 	headerLen  = 8 + 4 + checksumLen
 	trailerLen = 8 + 4 + 8 + checksumLen
 )
 
+// The versions of the format. They differ in what an index ends with.
+const (
+	plainFormat   = 1
+	versionFormat = 2
+)
+
 // appendHeader appends the header of a segment.
-func appendHeader(dst []byte) []byte {
+func appendHeader(dst []byte, format uint32) []byte {
 	start := len(dst)
 	dst = append(dst, headMagic...)
-	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = binary.LittleEndian.AppendUint32(dst, format)
 	return seal(dst, start)
 }
 
 // appendTrailer appends the trailer of a segment whose footer has so many bytes.
-func appendTrailer(dst []byte, footerLen int) []byte {
+func appendTrailer(dst []byte, footerLen int, format uint32) []byte {
 	start := len(dst)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(footerLen))
-	dst = binary.LittleEndian.AppendUint32(dst, version)
+	dst = binary.LittleEndian.AppendUint32(dst, format)
 	dst = append(dst, tailMagic...)
 	return seal(dst, start)
 }
