@@ -49,6 +49,12 @@ type Options struct {
 	Workers     int   // goroutines per statement; 0: one
 	QueryMemory int64 // bytes that a statement may hold; 0: 1 GiB
 	Seed        uint64
+
+	// RequireReason refuses edits without a reason (trellis.reason).
+	RequireReason bool
+	// Admins are the users that may call privileged procedures; a session without a
+	// user always may.
+	Admins []string
 }
 
 // Engine runs statements. It is safe for concurrent use.
@@ -57,7 +63,8 @@ type Engine struct {
 	catalog catalogCache
 	queries registry
 
-	random struct {
+	settings sync.Mutex // held while a server-wide setting is changed
+	random   struct {
 		sync.Mutex
 		*rand.Rand
 	}

@@ -23,6 +23,7 @@ type run struct {
 	session *Session
 	view    *catalogView
 	env     *eval.Env
+	past    *past
 	node    plan.Node
 	options exec.Options
 }
@@ -46,10 +47,10 @@ func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params [
 	if err != nil {
 		return nil, err
 	}
-	r := &run{engine: e, session: s, view: view, env: env, node: node}
+	r := &run{engine: e, session: s, view: view, env: env, node: node, past: &past{engine: e, env: env}}
 	summaries, _ := s.Value("trellis.summaries")
 	r.options = exec.Options{
-		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Env: env,
+		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Functions: r.functions(), AsOf: r.past.at, Env: env,
 		Memory: e.opts.QueryMemory, Workers: e.opts.Workers, Decode: summaries == "off",
 	}
 	return r, nil

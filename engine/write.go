@@ -17,7 +17,8 @@ import (
 )
 
 // Exec runs a statement that yields no rows and returns how many rows (samples or
-// series) it wrote; a statement that writes none returns 0.
+// series) it wrote, changed or took away; a statement that does none of that
+// returns 0.
 func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (n int64, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	if !st.Update {
@@ -29,11 +30,24 @@ func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []p
 	if err != nil {
 		return 0, err
 	}
+	if err := e.allowed(s, r.node); err != nil {
+		return 0, err
+	}
 	switch node := r.node.(type) {
 	case *plan.SetVariable:
 		return 0, s.Set(node.Name, node.Value)
 	case *plan.InsertSamples:
-		n, err = r.insertSamples(ctx, node)
+		if on, _ := s.Value("trellis.backfill"); on == "on" {
+			n, err = r.backfillSamples(ctx, node)
+		} else {
+			n, err = r.insertSamples(ctx, node)
+		}
+	case *plan.UpdateSamples:
+		n, err = r.updateSamples(ctx, node)
+	case *plan.DeleteSamples:
+		n, err = r.deleteSamples(ctx, node)
+	case *plan.CallProcedure:
+		n, err = r.call(ctx, node)
 	case *plan.InsertSeries:
 		n, err = r.insertSeries(ctx, node)
 	case *plan.UpdateSeries:

@@ -38,7 +38,7 @@ func TestValidateFindsBrokenPlans(t *testing.T) {
 		{"a grouping set of no key", &AggregateNode{Input: scan, Sets: [][]int{{0}}}, "key 0 of 0"},
 		{"keys of a join that differ", &Join{Left: scan, Right: scan, LeftKeys: []Expr{value}, RightKeys: []Expr{col(0, "series", Text)}}, "differ in type"},
 		{"a join's condition over both sides", &Join{Left: scan, Right: scan, Where: NewCall(0, ">", value, col(13, "value", Double))}, ""},
-		{"inputs of a union that differ", &SetOp{In: []Node{scan, scanOf(Edits)}}, "inputs have 11 and 6 columns"},
+		{"inputs of a union that differ", &SetOp{In: []Node{scan, scanOf(Edits)}}, "inputs have 11 and 13 columns"},
 		{"a limit that is no integer", &Limit{Input: scan, Count: one}, "limit of type double"},
 		{"an attribute in a scan of series", &Scan{Table: Series, Columns: []ScanColumn{{Name: "zone", T: Text, Series: true}}}, "in a scan of series"},
 		{"an attribute in a scan of samples", &Scan{Table: Samples, Columns: []ScanColumn{{Name: "zone", T: Text, Series: true}}}, ""},

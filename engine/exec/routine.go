@@ -1,0 +1,101 @@
+package exec
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/plan"
+)
+
+// buildTableCall returns the rows of a table function.
+func (q *query) buildTableCall(n *plan.TableCall) (columnar.Stream, error) {
+	open, ok := q.Functions[n.Routine.Name]
+	if !ok {
+		return nil, plan.Errorf(0, plan.CodeUndefFunction, "table function %s does not exist", n.Routine.Name)
+	}
+	return &lazy{schema: eval.Schema(n.Fields()), open: func(ctx context.Context) (columnar.Stream, error) {
+		args := make([]plan.Literal, len(n.Args))
+		for i, e := range n.Args {
+			var err error
+			if args[i], err = q.argument(n.Routine, i, e); err != nil {
+				return nil, err
+			}
+		}
+		return open(ctx, args)
+	}}, nil
+}
+
+// argument returns the value of an argument of a routine.
+func (q *query) argument(r *plan.Routine, i int, e plan.Expr) (plan.Literal, error) {
+	l, err := eval.Constant(e, q.Env)
+	if err != nil {
+		return l, err
+	}
+	l.At = e.Pos()
+	if l.IsNull() && !r.Params[i].Nullable {
+		return l, plan.Errorf(e.Pos(), plan.CodeNullNotAllowed, "argument %s of %s is NULL", r.Params[i].Name, r.Name)
+	}
+	return l, nil
+}
+
+// snapshot returns the snapshot that a scan of samples reads; 0: the newest, with
+// what is in the head.
+func (q *query) snapshot(ctx context.Context, n *plan.Scan) (int64, error) {
+	if n.AsOf == nil {
+		return q.Snapshot, nil
+	}
+	if q.AsOf == nil {
+		return 0, errors.New("exec: there are no snapshots to read as of")
+	}
+	at, err := q.argument(plan.SamplesAsOf, 0, n.AsOf)
+	if err != nil {
+		return 0, err
+	}
+	snapshot, err := q.AsOf(ctx, at)
+	if err == nil && snapshot <= 0 {
+		err = fmt.Errorf("exec: there is no snapshot %d", snapshot)
+	}
+	return snapshot, err
+}
+
+// Ranges returns the ranges of series that a plan selects, where it selects samples
+// by series and time alone; ok is false where it does not. The plan has been
+// optimized.
+func Ranges(ctx context.Context, n plan.Node, o Options) (series []columnar.Series, ranges [][]columnar.Range, ok bool, err error) {
+	scan, ok := rangesOnly(n)
+	if !ok {
+		return nil, nil, false, nil
+	}
+	q := &query{Options: o, memory: &memory{limit: o.Memory}}
+	resolved, err := q.resolveSubqueries(ctx, scan)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	scan = resolved.(*plan.Scan)
+	b, err := q.bind(ctx, scan)
+	if err != nil {
+		return nil, nil, false, err
+	}
+	return b.sel.Series, b.sel.Ranges, true, nil
+}
+
+// rangesOnly returns the scan of a plan that selects samples by series and time
+// alone.
+func rangesOnly(n plan.Node) (scan *plan.Scan, ok bool) {
+	for {
+		p, isProject := n.(*plan.Project)
+		if !isProject {
+			break
+		}
+		n = p.Input
+	}
+	scan, ok = n.(*plan.Scan)
+	if !ok || scan.Table != plan.Samples || scan.Samples == nil {
+		return nil, false
+	}
+	s := scan.Samples
+	return scan, (s.Qualities == 0 || s.Qualities == columnar.AnyQuality) && len(s.AtLeast)+len(s.AtMost) == 0
+}
