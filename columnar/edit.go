@@ -34,6 +34,8 @@ type EditInfo struct {
 	// Exclusive edits read what they are made of: nothing is flushed and no other
 	// edit is made from their begin to their end.
 	Exclusive bool
+	// Within says which series and ranges an exclusive edit may touch; nil: any.
+	Within *Selection
 }
 
 // EditCounts are numbers of samples that an edit touched.

@@ -130,6 +130,7 @@ type batch struct {
 	writes []write
 	slots  []int64
 	record []byte
+	edit   int64 // whose marks whole blocks get; 0: none
 }
 
 // write is an entry of the log and what goes to the head in its stead.
@@ -147,7 +148,7 @@ const maxScratch = 1 << 20
 
 func (b *batch) free() {
 	clear(b.writes)
-	b.writes = b.writes[:0]
+	b.writes, b.edit = b.writes[:0], 0
 	if cap(b.slots) > maxScratch/8 {
 		b.slots = nil
 	}
@@ -270,6 +271,10 @@ func (b *batch) addBlock(in *columnar.Samples, slots []int64, at int) {
 	w.source = &columnar.Block{
 		First: e.Slots[0], Len: len(e.Slots), Kind: e.Kind,
 		Floats: e.Floats, Ints: e.Ints, Texts: e.Texts, Status: e.Status, Void: e.Void,
+	}
+	if b.edit != 0 {
+		w.source.Marks = slices.Repeat([]columnar.Mark{columnar.Inserted}, w.source.Len)
+		w.source.Edits = slices.Repeat([]int64{b.edit}, w.source.Len)
 	}
 	w.entry = wal.Entry{Series: e.Series, Block: in.Series.Grid.Block(e.Slots[0])}
 }

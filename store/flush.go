@@ -4,21 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync/atomic"
 	"time"
 
-	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 )
-
-// sequence numbers the segments of an epoch.
-type sequence struct{ atomic.Int64 }
-
-// name returns a fresh name for a segment.
-func (s *sequence) name(epoch int64) string {
-	return fmt.Sprintf("segments/%016x-%08x.seg", epoch, s.Add(1))
-}
 
 // How often the background looks at the head's age, and how long it waits after a
 // flush that did not succeed.
@@ -41,12 +30,14 @@ func (s *Store) run(ctx context.Context) {
 	tick := time.NewTicker(ageCheck)
 	defer tick.Stop()
 	pause := retryFirst
+	var lease renewal
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.wake:
 		case <-tick.C:
+			lease.tick(ctx, s)
 			if !s.full(1) && !s.old() {
 				continue
 			}
@@ -96,12 +87,10 @@ func (s *Store) Flush(ctx context.Context) error {
 }
 
 func (s *Store) flush(ctx context.Context) error {
-	select {
-	case <-s.flushing:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := s.acquire(ctx); err != nil {
+		return err
 	}
-	defer func() { s.flushing <- struct{}{} }()
+	defer s.giveBack()
 	s.state.RLock()
 	again := s.state.frozen != nil // of a flush that did not succeed
 	s.state.RUnlock()
@@ -112,17 +101,13 @@ func (s *Store) flush(ctx context.Context) error {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.state.flushErr = err
-	if errors.Is(err, meta.ErrConflict) && s.state.err == nil {
-		s.state.err = fmt.Errorf("this server only reads: %w", err)
-		s.logger.Error("another writer has taken over: this server only reads from now on")
-	}
 	close(s.state.changed)
 	s.state.changed = make(chan struct{})
 	return err
 }
 
-// flushHead freezes the head, unless one is frozen already, and moves it to a
-// segment: object, commit, set, log. Where any step fails, or the process ends
+// flushHead freezes the head, unless one is frozen already, and moves it to
+// segments: objects, commit, set, log. Where any step fails, or the process ends
 // before it, the log still has everything that the catalog does not know (R1).
 func (s *Store) flushHead(ctx context.Context) error {
 	s.state.Lock()
@@ -136,74 +121,40 @@ func (s *Store) flushHead(ctx context.Context) error {
 		s.state.active.log = s.state.frozen.log
 	}
 	frozen, set := s.state.frozen, s.state.segments
-	s.state.Unlock() // set is only replaced by a flush
+	s.state.Unlock() // set is only replaced by who holds the token
 	begin := s.clock()
-	if frozen.uploaded == nil {
-		added, stuck, err := s.writeSegment(ctx, frozen, set)
+	if frozen.change == nil {
+		added, stuck, err := s.writeSegments(ctx, frozen, set)
 		if err == nil || len(stuck) > 0 {
 			err = errors.Join(err, s.carry(stuck, err != nil))
 		}
 		if err != nil {
 			return fmt.Errorf("flush: %w", err)
 		}
-		frozen.uploaded = &added
+		frozen.change = &change{commit: meta.Commit{Add: added, Log: s.logID, Position: frozen.log, Note: "flush"}}
 	}
-	added := *frozen.uploaded
-	next, err := s.commit(ctx, frozen, set, added)
+	c := frozen.change
+	if !c.tried {
+		retired, err := s.hidden(ctx, set, c.commit.Add)
+		if err != nil {
+			return fmt.Errorf("flush: %w", err)
+		}
+		c.commit.Retire = retired
+	}
+	made, err := s.publish(ctx, c, func() { s.state.frozen = nil })
 	if err != nil {
-		return fmt.Errorf("flush: segment %s: %w", added.Name, err)
+		return fmt.Errorf("flush: segment %s: %w", c.commit.Add[0].Name, err)
 	}
-	s.state.Lock()
-	s.state.segments, s.state.frozen = next, nil
-	s.state.Unlock()
-	set.release()
-	s.layouts.InvalidateAll() // those of the old set
 	if err := s.log.Trim(frozen.log); err != nil {
 		s.logger.Warn("trim the write-ahead log", "error", err)
 	}
-	s.logger.Info("flushed", "segment", added.Name, "samples", added.Samples, "blocks", added.Blocks,
-		"bytes", added.Size, "snapshot", next.snapshot.ID, "took", time.Duration(s.clock()-begin)*time.Microsecond)
+	samples, bytes := int64(0), int64(0)
+	for _, m := range c.commit.Add {
+		samples += m.Samples
+		bytes += m.Size
+	}
+	s.flushed.Add(bytes)
+	s.logger.Info("flushed", "segments", len(c.commit.Add), "samples", samples, "bytes", bytes,
+		"snapshot", made.ID, "took", time.Duration(s.clock()-begin)*time.Microsecond)
 	return nil
-}
-
-// commit makes a segment that is in the bucket live, and retires those that it
-// hides. It returns the new set of segments. It may be called again after an
-// error, when the commit may have happened all the same.
-func (s *Store) commit(ctx context.Context, frozen *head, set *segmentSet, added meta.Segment) (*segmentSet, error) {
-	if frozen.committing {
-		next, err := s.committed(ctx, set, added.Name)
-		if err != nil || next != nil {
-			return next, err
-		}
-	}
-	retired, err := s.hidden(ctx, set, added)
-	if err != nil {
-		return nil, err
-	}
-	c := meta.Commit{
-		Epoch: s.epoch, Time: s.clock(), Add: []meta.Segment{added}, Retire: retired, Log: frozen.log, Note: "flush",
-	}
-	frozen.committing = true
-	if _, err = s.catalog.Commit(ctx, c); errors.Is(err, meta.ErrConflict) {
-		return nil, err
-	}
-	next, lookErr := s.committed(ctx, set, added.Name)
-	if next != nil || lookErr != nil {
-		return next, lookErr
-	}
-	return nil, or(err, fmt.Errorf("the catalog has lost the commit: %w", columnar.ErrCorrupt))
-}
-
-// committed returns the newest set of segments if it has the segment of that name,
-// else nil.
-func (s *Store) committed(ctx context.Context, known *segmentSet, name string) (*segmentSet, error) {
-	latest, err := s.catalog.Latest(ctx)
-	if err != nil || latest.ID == 0 {
-		return nil, err
-	}
-	live, err := s.catalog.Segments(ctx, latest.ID)
-	if err != nil || !slices.ContainsFunc(live, func(m meta.Segment) bool { return m.Name == name }) {
-		return nil, err
-	}
-	return s.newSet(latest, live, known), nil
 }

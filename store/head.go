@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/trellisdb/trellis/columnar"
-	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/wal"
 )
 
@@ -21,8 +20,7 @@ type head struct {
 	since   int64  // instant of its first write
 
 	// Of a frozen head, how far its flush got; they belong to the flush.
-	uploaded   *meta.Segment // it is in the bucket
-	committing bool          // a commit of it was tried
+	change *change // its segments are in the bucket
 }
 
 // headSeries is the blocks of one series in order of their number.
@@ -46,6 +44,10 @@ type headBlock struct {
 	texts  []string
 	status []columnar.Status // nil: all good
 	void   []bool            // nil: all have a value
+
+	// Of an edit under way:
+	cleared bool     // all samples are taken away before those below are written
+	ops     []slotOp // what is done to the slots of index; nil: all are written
 }
 
 // wholeBlock is a block of which every slot was written at once.
@@ -173,6 +175,9 @@ func (b *headBlock) write(first int64, e *wal.Entry, from, to int) (bytes int64)
 			b.texts = append(b.texts, strings.Clone(t)) // the caller's memory may be used again
 			bytes += 8 + int64(len(t))
 		}
+	}
+	if b.ops != nil {
+		b.ops = append(b.ops, slices.Repeat([]slotOp{opWrite}, n)...)
 	}
 	switch {
 	case e.Status != nil && b.status == nil && before > 0:

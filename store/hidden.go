@@ -7,36 +7,39 @@ import (
 	"github.com/trellisdb/trellis/meta"
 )
 
-// hidden returns the names of the segments of a set of which added, which is in
-// the bucket and newer than all, has every block. Segments that several newer ones
-// hide only together are left to compaction.
-func (s *Store) hidden(ctx context.Context, set *segmentSet, added meta.Segment) ([]string, error) {
-	top := &liveSegment{meta: added}
-	top.refs.Store(1)
-	defer top.release()
+// hidden returns the names of the segments of a set of which one that is added,
+// which is in the bucket and newer than all, has every block. Segments that several
+// newer ones hide only together are left to compaction.
+func (s *Store) hidden(ctx context.Context, set *segmentSet, added []meta.Segment) ([]string, error) {
 	var names []string
-	for _, g := range set.segments {
-		if g.meta.Series > added.Series || g.meta.Blocks > added.Blocks || g.meta.From < added.From || g.meta.To > added.To {
-			continue
+	for _, m := range added {
+		top := s.newLive(m)
+		top.refs.Store(1)
+		for _, g := range set.segments {
+			if g.meta.Series > m.Series || g.meta.Blocks > m.Blocks || g.meta.From < m.From || g.meta.To > m.To {
+				continue
+			}
+			covered, err := s.covers(ctx, top, g)
+			if err != nil {
+				top.release()
+				return nil, err
+			}
+			if covered {
+				names = append(names, g.meta.Name)
+			}
 		}
-		covered, err := s.covers(ctx, top, g)
-		if err != nil {
-			return nil, err
-		}
-		if covered {
-			names = append(names, g.meta.Name)
-		}
+		top.release()
 	}
 	return names, nil
 }
 
 // covers reports whether top has every block of below.
 func (s *Store) covers(ctx context.Context, top, below *liveSegment) (bool, error) {
-	upper, err := top.open(ctx, s.bucket)
+	upper, err := top.open(ctx)
 	if err != nil {
 		return false, err
 	}
-	lower, err := below.open(ctx, s.bucket)
+	lower, err := below.open(ctx)
 	if err != nil {
 		return false, err
 	}

@@ -33,7 +33,7 @@ func (s *Store) layout(ctx context.Context, set *segmentSet, series int64) (*lay
 	}
 	p := painter{index: func(g *liveSegment) (*segment.Index, error) { return s.index(ctx, g, series) }}
 	for _, g := range set.segments {
-		reader, err := g.open(ctx, s.bucket)
+		reader, err := g.open(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -47,7 +47,7 @@ func (l *loader) entry(ctx context.Context, at place, i, to int) (*columnar.Bloc
 
 // read reads the entries from i on.
 func (l *loader) read(ctx context.Context, at place, i, to int) error {
-	reader, err := at.segment.open(ctx, l.view.store.bucket)
+	reader, err := at.segment.open(ctx)
 	if err != nil {
 		return err
 	}

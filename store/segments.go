@@ -15,8 +15,10 @@ import (
 // liveSegment is a segment that some set has. Its footer is read when it is first
 // needed, so that a store opens and takes samples whatever is damaged.
 type liveSegment struct {
-	meta meta.Segment
-	refs atomic.Int64 // of sets
+	meta   meta.Segment
+	bucket object.Bucket
+	refs   atomic.Int64 // of sets
+	users  *users       // of the store's segments; nil: of none
 
 	mu struct {
 		sync.Mutex
@@ -26,13 +28,13 @@ type liveSegment struct {
 }
 
 // open returns the segment's reader.
-func (g *liveSegment) open(ctx context.Context, bucket object.Bucket) (*segment.Reader, error) {
+func (g *liveSegment) open(ctx context.Context) (*segment.Reader, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.mu.reader != nil {
 		return g.mu.reader, nil
 	}
-	o, err := bucket.Open(ctx, g.meta.Name)
+	o, err := g.bucket.Open(ctx, g.meta.Name)
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", g.meta.Name, err)
 	}
@@ -49,6 +51,9 @@ func (g *liveSegment) release() {
 	if g.refs.Add(-1) > 0 {
 		return
 	}
+	if g.users != nil {
+		g.users.add(g.meta.Name, -1)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.mu.object != nil {
@@ -57,11 +62,42 @@ func (g *liveSegment) release() {
 	}
 }
 
+// newLive returns a segment without a reference. It counts as used until its last
+// reference is given back.
+func (s *Store) newLive(m meta.Segment) *liveSegment {
+	s.users.add(m.Name, 1)
+	return &liveSegment{meta: m, bucket: s.bucket, users: &s.users}
+}
+
+// users counts the users of segments by name. What is used here is not deleted.
+type users struct {
+	sync.Mutex
+	counts map[string]int
+}
+
+func (u *users) add(name string, n int) {
+	u.Lock()
+	defer u.Unlock()
+	if u.counts == nil {
+		u.counts = make(map[string]int)
+	}
+	if u.counts[name] += n; u.counts[name] == 0 {
+		delete(u.counts, name)
+	}
+}
+
+func (u *users) has(name string) bool {
+	u.Lock()
+	defer u.Unlock()
+	return u.counts[name] > 0
+}
+
 // segmentSet is the segments live in one snapshot. It does not change.
 type segmentSet struct {
 	id       int64 // for the cache of layouts
 	snapshot meta.Snapshot
 	segments []*liveSegment // in order of version
+	purges   []meta.Edit    // after the snapshot, where it is not the newest
 	refs     atomic.Int64
 }
 
@@ -82,7 +118,7 @@ func (s *Store) newSet(snapshot meta.Snapshot, live []meta.Segment, known *segme
 	for _, m := range live {
 		g := byName[m.Name]
 		if g == nil {
-			g = &liveSegment{meta: m}
+			g = s.newLive(m)
 		}
 		g.refs.Add(1)
 		set.segments = append(set.segments, g)
@@ -111,7 +147,7 @@ func (s *Store) index(ctx context.Context, g *liveSegment, series int64) (*segme
 	if x, ok := s.indexes.GetIfPresent(key); ok {
 		return x, nil
 	}
-	reader, err := g.open(ctx, s.bucket)
+	reader, err := g.open(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -35,39 +36,69 @@ type Options struct {
 	HeadAge    time.Duration // age of its oldest sample at which the head is flushed; 10 min, negative: never
 	CacheBytes int64         // memory for the segments' indexes; 256 MiB
 	Workers    int           // goroutines that decode for one scan or flush; as many as there are cores
+
+	LeaseTTL     time.Duration // how long the writer's lease outlives its holder; 30 s, negative: not at all
+	SegmentBytes int64         // size from which on a segment takes no other series; 512 MiB
+	CompactRate  int64         // bytes per second that compaction in the background writes; 64 MiB, negative: it is off
+	Keep         time.Duration // how long snapshots stay readable unless the catalog says otherwise; 30 days, negative: for ever
+	Grace        time.Duration // how long an object outlives the last reference to it; 15 min
+	StageDir     string        // directory on a local disk for edits too large for memory; below LogDir
 }
 
 const (
 	defaultHeadBytes  = 256 << 20
 	defaultHeadAge    = 10 * time.Minute
 	defaultCacheBytes = 256 << 20
+	defaultLeaseTTL   = 30 * time.Second
+	defaultRate       = 64 << 20
+	defaultKeep       = 30 * 24 * time.Hour
+	defaultGrace      = 15 * time.Minute
 )
+
+// config is what the options came to.
+type config struct {
+	headBytes    int64
+	headAge      time.Duration
+	workers      int
+	leaseTTL     time.Duration
+	segmentBytes int64
+	compactRate  int64
+	keep         time.Duration
+	grace        time.Duration
+	stageDir     string
+}
 
 // Store keeps samples. Its methods are safe for concurrent use.
 type Store struct {
-	bucket    object.Bucket
-	catalog   meta.Catalog
-	log       *wal.Log
-	clock     func() int64
-	logger    *slog.Logger
-	epoch     int64
-	headBytes int64
-	headAge   time.Duration
-	workers   int
+	bucket  object.Bucket
+	catalog meta.Catalog
+	log     *wal.Log
+	clock   func() int64
+	logger  *slog.Logger
+	epoch   int64
+	logID   string // by which the catalog knows the log
+	config
 
 	indexes *otter.Cache[indexKey, *segment.Index]
 	layouts *otter.Cache[layoutKey, *layout]
 	known   seriesCache
 
 	appending sync.RWMutex  // held by appends while they are under way
-	flushing  chan struct{} // holds a token while nobody flushes
+	flushing  chan struct{} // holds a token while nobody changes the set of segments
 	wake      chan struct{} // asks the background for a flush
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 
-	sequence sequence
-	state    state
+	uploads uploads
+	users   users
+	edits   editIDs
+	past    pastSets
+	totals
+	state state
 }
+
+// totals are sums since the store was opened, in bytes.
+type totals struct{ flushed, compacted atomic.Int64 }
 
 // state is what a query pins and what a write or a flush changes.
 type state struct {
@@ -109,11 +140,17 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		if s.state.segments != nil {
 			s.state.segments.release()
 		}
+		if s.epoch > 0 {
+			err = errors.Join(err, s.catalog.Release(ctx, s.epoch))
+		}
 		return nil, err
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.run(background) })
+	if s.compactRate > 0 {
+		s.done.Go(func() { s.maintain(background) })
+	}
 	return s, nil
 }
 
@@ -129,12 +166,20 @@ func or[T comparable](v, other T) T {
 func newStore(o Options) *Store {
 	s := &Store{
 		bucket: o.Bucket, catalog: o.Catalog, clock: o.Clock,
-		logger:    or(o.Logger, slog.New(slog.DiscardHandler)),
-		headBytes: or(o.HeadBytes, defaultHeadBytes),
-		headAge:   or(o.HeadAge, defaultHeadAge),
-		workers:   or(o.Workers, runtime.GOMAXPROCS(0)),
-		flushing:  make(chan struct{}, 1),
-		wake:      make(chan struct{}, 1),
+		logger:   or(o.Logger, slog.New(slog.DiscardHandler)),
+		flushing: make(chan struct{}, 1),
+		wake:     make(chan struct{}, 1),
+		config: config{
+			headBytes:    or(o.HeadBytes, defaultHeadBytes),
+			headAge:      or(o.HeadAge, defaultHeadAge),
+			workers:      or(o.Workers, runtime.GOMAXPROCS(0)),
+			leaseTTL:     max(or(o.LeaseTTL, defaultLeaseTTL), 0),
+			segmentBytes: or(o.SegmentBytes, segmentBytes),
+			compactRate:  or(o.CompactRate, defaultRate),
+			keep:         or(o.Keep, defaultKeep),
+			grace:        or(o.Grace, defaultGrace),
+			stageDir:     or(o.StageDir, filepath.Join(o.LogDir, "stage")),
+		},
 	}
 	s.state.active = newHead()
 	s.state.changed = make(chan struct{})
@@ -145,25 +190,17 @@ func newStore(o Options) *Store {
 
 // recover opens the log, becomes the writer and fills the head from the log.
 func (s *Store) recover(ctx context.Context, o Options) error {
-	before, err := s.catalog.Latest(ctx)
-	if err != nil {
+	if err := s.openLog(ctx, o); err != nil {
 		return err
 	}
-	// The directory is locked before the epoch is taken: a second process on the
-	// same directory must not fence the first.
-	s.log, err = wal.Open(wal.Options{Dir: o.LogDir, FS: o.LogFS, Start: before.Log})
-	if err != nil {
+	if err := s.sweepStage(ctx); err != nil {
 		return err
 	}
-	holder := o.Holder
-	if holder == "" {
-		host, err := os.Hostname()
-		if err != nil {
-			return err
-		}
-		holder = fmt.Sprintf("%s:%d", host, os.Getpid())
+	if err := s.becomeWriter(ctx, o.Holder); err != nil {
+		return err
 	}
-	if s.epoch, err = s.catalog.Acquire(ctx, holder, s.clock()); err != nil {
+	position, err := s.catalog.Position(ctx, s.logID)
+	if err != nil {
 		return err
 	}
 	latest, err := s.catalog.Latest(ctx)
@@ -175,7 +212,7 @@ func (s *Store) recover(ctx context.Context, o Options) error {
 		return err
 	}
 	s.state.segments = s.newSet(latest, live, nil)
-	return s.replay(ctx, latest.Log)
+	return s.replay(ctx, position)
 }
 
 // replay puts into the head what the log holds behind a position.
@@ -252,7 +289,8 @@ func (s *Store) Close(ctx context.Context) error {
 	if !fenced {
 		err = s.flush(ctx)
 	}
-	err = errors.Join(err, s.log.Close())
+	err = errors.Join(err, s.log.Close(), s.catalog.Release(ctx, s.epoch))
+	s.past.drop()
 	s.state.Lock()
 	set := s.state.segments
 	s.state.segments = nil
@@ -281,7 +319,10 @@ type Stats struct {
 	CacheBytes  uint64 // memory of the segments' indexes
 	CacheHits   uint64
 	CacheMisses uint64
-	Log         wal.Stats
+
+	FlushedBytes, CompactedBytes, WrittenBytes int64 // to the bucket, since the store was opened
+
+	Log wal.Stats
 }
 
 // Stats returns the store's present state.
@@ -292,6 +333,7 @@ func (s *Store) Stats() Stats {
 	st := Stats{
 		Epoch: s.epoch, HeadBytes: s.state.bytes(), HeadSamples: s.state.active.samples,
 		HeadSeries: len(s.state.active.series), Log: s.log.Stats(),
+		FlushedBytes: s.flushed.Load(), CompactedBytes: s.compacted.Load(), WrittenBytes: s.uploads.written.Load(),
 		CacheBytes: s.indexes.WeightedSize(), CacheHits: cache.Hits, CacheMisses: cache.Misses,
 	}
 	if s.state.frozen != nil {

@@ -62,13 +62,14 @@ func (s *Store) pin(ctx context.Context, sel *columnar.Selection) (*view, error)
 	}
 	newest := v.set
 	defer newest.release()
-	live, err := s.catalog.Segments(ctx, sel.Snapshot)
-	if err != nil {
+	var err error
+	if v.set, err = s.pastSet(ctx, sel.Snapshot, newest); err != nil {
 		return nil, fmt.Errorf("snapshot %d: %w", sel.Snapshot, err)
 	}
-	snapshot := newest.snapshot
-	snapshot.ID = sel.Snapshot
-	v.set = s.newSet(snapshot, live, newest)
+	if err := v.set.checkPurged(sel); err != nil {
+		v.release()
+		return nil, err
+	}
 	return v, nil
 }
 

@@ -10,9 +10,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/codec"
-	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
-	"github.com/trellisdb/trellis/store/object"
 	"github.com/trellisdb/trellis/store/wal"
 )
 
@@ -20,6 +18,7 @@ import (
 type encodedBlock struct {
 	series    columnar.Series
 	number    int64
+	version   int64 // 0: that of the segment
 	bytes     []byte
 	summaries columnar.Summaries
 
@@ -28,45 +27,34 @@ type encodedBlock struct {
 	head  *headBlock
 }
 
-// writeSegment writes the frozen head to the bucket. Blocks are merged with their
+// writeSegments writes the frozen head to the bucket. Blocks are merged with their
 // bases and encoded on several cores. Those whose base is damaged are left out and
 // returned; where there are no others, the damage is the error.
-func (s *Store) writeSegment(ctx context.Context, frozen *head, set *segmentSet) (meta.Segment, []encodedBlock, error) {
+func (s *Store) writeSegments(ctx context.Context, frozen *head, set *segmentSet) (added []meta.Segment, stuck []encodedBlock, err error) {
 	codecs, err := s.codecs(ctx)
 	if err != nil {
-		return meta.Segment{}, nil, err
+		return nil, nil, err
 	}
-	name := s.sequence.name(s.epoch)
-	var info segment.Info
-	var stuck []encodedBlock // nil unless all blocks were looked at
-	_, err = s.bucket.Put(ctx, name, object.IfAbsent, func(w io.Writer) (err error) {
-		blocks := newPipeline(ctx, s.workers, func([]encodedBlock) {}, func(ctx context.Context, emit func(task[[]encodedBlock]) error) error {
-			return s.planFlush(ctx, frozen, set, codecs, emit)
-		})
-		defer blocks.close()
-		out := segment.NewWriter(w)
-		if stuck, err = drain(ctx, blocks, out); err != nil {
-			return err
-		}
-		if len(stuck) == frozen.blocks() {
-			return stuck[0].stuck
-		}
-		if info, err = out.Finish(); err != nil {
-			stuck = nil
-		}
-		return err
+	blocks := newPipeline(ctx, s.workers, func([]encodedBlock) {}, func(ctx context.Context, emit func(task[[]encodedBlock]) error) error {
+		return s.planFlush(ctx, frozen, set, codecs, emit)
 	})
-	if err != nil && len(stuck) < frozen.blocks() {
-		stuck = nil
+	defer blocks.close()
+	out := s.newSink(false, false)
+	if stuck, err = drain(ctx, blocks, out); err == nil {
+		added, err = out.finish()
 	}
-	return meta.Segment{
-		Name: name, Size: info.Size, Series: int64(info.Series), Blocks: info.Blocks, Samples: info.Samples,
-		From: info.From, To: info.To, CRC: info.Checksum,
-	}, stuck, err
+	if err != nil {
+		out.abort(ctx)
+		return nil, nil, err
+	}
+	if len(added) == 0 {
+		return nil, stuck, stuck[0].stuck
+	}
+	return added, stuck, nil
 }
 
-// drain adds the blocks to a segment and returns those that it could not have.
-func drain(ctx context.Context, blocks *pipeline[[]encodedBlock], out *segment.Writer) (stuck []encodedBlock, err error) {
+// drain adds the blocks to a sink and returns those that it could not have.
+func drain(ctx context.Context, blocks *pipeline[[]encodedBlock], out *sink) (stuck []encodedBlock, err error) {
 	for {
 		encoded, err := blocks.next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -79,7 +67,7 @@ func drain(ctx context.Context, blocks *pipeline[[]encodedBlock], out *segment.W
 			b := &encoded[i]
 			if b.stuck != nil {
 				stuck = append(stuck, *b)
-			} else if err := out.AddEncoded(b.series, b.number, b.bytes, &b.summaries); err != nil {
+			} else if err := out.add(ctx, b); err != nil {
 				return nil, err
 			}
 		}
