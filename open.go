@@ -32,6 +32,9 @@ type Options struct {
 	HeadAge     time.Duration
 	CacheBytes  int64 // bytes of segment indexes held in memory
 	Seed        uint64
+
+	RequireReason bool     // refuse edits without a reason (SET trellis.reason)
+	Admins        []string // users that may call privileged procedures; those without a name always may
 }
 
 // DB is an open database.
@@ -66,6 +69,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	questions := engine.New(engine.Options{
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
+		RequireReason: opts.RequireReason, Admins: opts.Admins,
 	})
 	return &DB{Engine: questions, Store: cells, Catalog: catalog}, nil
 }

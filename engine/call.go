@@ -68,7 +68,11 @@ func (r *run) arguments(ctx context.Context, n *plan.CallProcedure) ([]plan.Lite
 		names[i] = n.Routine.Params[i].Name
 		one.Cols = append(one.Cols, plan.Field{Name: names[i], Type: e.Type()})
 	}
-	err := r.drain(ctx, one, names, func(batch arrow.RecordBatch) error {
+	input, err := r.optimized(one)
+	if err != nil {
+		return nil, err
+	}
+	err = r.drain(ctx, input, names, func(batch arrow.RecordBatch) error {
 		for i, e := range n.Args {
 			l, err := literalAt(batch.Column(i), 0)
 			if err != nil {

@@ -42,14 +42,18 @@ func (e *Engine) edit(ctx context.Context, info columnar.EditInfo, f func(column
 // touched is the number of samples that an edit touched.
 func touched(made columnar.EditResult) int64 { return made.Inserted + made.Replaced + made.Deleted }
 
-// reading makes an edit of what f makes of the state before it: the run reads that,
-// and nothing that is written meanwhile.
-func (r *run) reading(ctx context.Context, kind columnar.EditKind, f func(columnar.Editor) error) (int64, error) {
+// reading makes an edit of kind of what f makes of the rows of input, which has been
+// optimized: the run reads the state before the edit, and nothing that is written
+// meanwhile.
+func (r *run) reading(ctx context.Context, kind columnar.EditKind, input plan.Node, f func(columnar.Editor) error) (int64, error) {
 	info, err := r.engine.editInfo(r.session, kind)
 	if err != nil {
 		return 0, err
 	}
 	info.Exclusive = true
+	if info.Within, err = exec.Within(ctx, input, r.options); err != nil {
+		return 0, err
+	}
 	made, err := r.engine.edit(ctx, info, func(ed columnar.Editor) error {
 		if r.options.Snapshot = ed.Base(); r.options.Snapshot == 0 {
 			return nil // nothing was ever written
@@ -66,7 +70,7 @@ func (r *run) deleteSamples(ctx context.Context, n *plan.DeleteSamples) (int64, 
 	if err != nil {
 		return 0, err
 	}
-	return r.reading(ctx, columnar.Delete, func(ed columnar.Editor) error {
+	return r.reading(ctx, columnar.Delete, input, func(ed columnar.Editor) error {
 		series, ranges, ok, err := exec.Ranges(ctx, input, r.options)
 		if err != nil {
 			return err
@@ -79,7 +83,7 @@ func (r *run) deleteSamples(ctx context.Context, n *plan.DeleteSamples) (int64, 
 		if ok {
 			return nil
 		}
-		return r.drain(ctx, n.Input, []string{"series", "time"}, func(batch arrow.RecordBatch) error {
+		return r.drain(ctx, input, []string{"series", "time"}, func(batch arrow.RecordBatch) error {
 			return r.deleteRows(ctx, ed, batch)
 		})
 	})
@@ -113,9 +117,13 @@ func (r *run) backfillSamples(ctx context.Context, n *plan.InsertSamples) (int64
 	if err != nil {
 		return 0, err
 	}
+	input, err := r.optimized(n.Input)
+	if err != nil {
+		return 0, err
+	}
 	reader := ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Zone: r.env.Zone})
 	_, err = r.engine.edit(ctx, info, func(ed columnar.Editor) error {
-		return r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+		return r.drain(ctx, input, n.Columns, func(batch arrow.RecordBatch) error {
 			samples, err := reader.Read(ctx, batch)
 			if err != nil {
 				return atRow(err, n.At)

@@ -20,12 +20,16 @@ import (
 
 // updateSamples changes samples, batch by batch.
 func (r *run) updateSamples(ctx context.Context, n *plan.UpdateSamples) (int64, error) {
-	return r.reading(ctx, columnar.Overwrite, func(ed columnar.Editor) error {
+	input, err := r.optimized(n.Input)
+	if err != nil {
+		return 0, err
+	}
+	return r.reading(ctx, columnar.Overwrite, input, func(ed columnar.Editor) error {
 		u := &updater{run: r, editor: ed, node: n}
 		// Times are those of slots, whatever end of its interval a series stamps.
 		u.reader = ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Starts: true})
 		names := slices.Concat(n.Keys, n.Columns)
-		return r.drain(ctx, n.Input, names, func(batch arrow.RecordBatch) error { return u.take(ctx, batch) })
+		return r.drain(ctx, input, names, func(batch arrow.RecordBatch) error { return u.take(ctx, batch) })
 	})
 }
 
@@ -110,7 +114,7 @@ func (u *updater) sort(c *changes, s *meta.Series, from, to int) (only []int32, 
 		}
 		switch {
 		case !has && had && given && status.Quality() != columnar.Bad:
-			return nil, c.at(withoutValue(s, status), i)
+			return nil, c.at(withoutValue(status), i)
 		case has || had:
 			c.write = append(c.write, int32(i))
 		case status != old:
@@ -170,8 +174,8 @@ func (c *changes) newStatus(i int, old columnar.Status) (status columnar.Status,
 }
 
 // withoutValue is the mistake of a status that a sample without a value cannot have.
-func withoutValue(s *meta.Series, status columnar.Status) error {
-	return plan.Errorf(0, plan.CodeCheck, "a sample of %q without a value is bad, not %s", s.Name, status.Quality()).
+func withoutValue(status columnar.Status) error {
+	return plan.Errorf(0, plan.CodeCheck, "it has no value, so that it is bad, not %s", status.Quality()).
 		WithHint("SET a value, too, or leave those samples out: WHERE ... AND raw_value IS NOT NULL.")
 }
 
@@ -200,7 +204,7 @@ func (u *updater) reclassify(ctx context.Context, c *changes, s *meta.Series, ro
 		case s.Type == columnar.Text: // whose raw text no column shows
 			unsure = append(unsure, i)
 		case c.old["raw_value"].IsNull(int(i)):
-			return c.at(withoutValue(s, status[k]), int(i))
+			return c.at(withoutValue(status[k]), int(i))
 		}
 	}
 	if err := u.checkTexts(ctx, c, s, unsure); err != nil {
@@ -230,7 +234,7 @@ func (u *updater) checkTexts(ctx context.Context, c *changes, s *meta.Series, ro
 	if err != nil || bad < 0 {
 		return err
 	}
-	return c.at(withoutValue(s, columnar.Status(c.status[bad])), bad)
+	return c.at(withoutValue(columnar.Status(c.status[bad])), bad)
 }
 
 // rewrite writes samples anew, by the rules of ingest.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/exec"
 	"github.com/trellisdb/trellis/engine/ingest"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
@@ -58,9 +59,10 @@ func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []p
 	return n, ended(ctx, err)
 }
 
-// drain calls f for every batch of a plan, with the columns named anew.
+// drain calls f for every batch of a plan that has been optimized, with the columns
+// named anew.
 func (r *run) drain(ctx context.Context, n plan.Node, columns []string, f func(arrow.RecordBatch) error) (err error) {
-	in, err := r.rows(ctx, n, nil)
+	in, err := exec.Run(ctx, n, r.options)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,11 @@ func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, 
 	reader := ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Zone: r.env.Zone})
 	var samples []columnar.Samples
 	held := int64(0)
-	err := r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+	input, err := r.optimized(n.Input)
+	if err != nil {
+		return 0, err
+	}
+	err = r.drain(ctx, input, n.Columns, func(batch arrow.RecordBatch) error {
 		more, err := reader.Read(ctx, batch)
 		if err != nil {
 			return atRow(err, n.At)
@@ -134,7 +140,11 @@ func atRow(err error, at []int) error {
 // insertSeries creates a series for each row of the input, all or none.
 func (r *run) insertSeries(ctx context.Context, n *plan.InsertSeries) (int64, error) {
 	var made []meta.Series
-	err := r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+	input, err := r.optimized(n.Input)
+	if err != nil {
+		return 0, err
+	}
+	err = r.drain(ctx, input, n.Columns, func(batch arrow.RecordBatch) error {
 		for i := range int(batch.NumRows()) {
 			values := make(map[string]plan.Literal, len(n.Columns))
 			for k, name := range n.Columns {

@@ -99,3 +99,55 @@ func rangesOnly(n plan.Node) (scan *plan.Scan, ok bool) {
 	s := scan.Samples
 	return scan, (s.Qualities == 0 || s.Qualities == columnar.AnyQuality) && len(s.AtLeast)+len(s.AtMost) == 0
 }
+
+// Within returns which series and which range of time a plan reads samples of, where
+// it reads them in one scan and nothing else; nil stands for all of them. The plan
+// has been optimized.
+func Within(ctx context.Context, n plan.Node, o Options) (*columnar.Selection, error) {
+	scan := onlyScan(n)
+	if scan == nil || scan.AsOf != nil {
+		return nil, nil
+	}
+	anyTime := *scan.Samples
+	anyTime.LocalWhere = nil // to bind it, samples are looked at
+	bare := *scan
+	bare.Samples = &anyTime
+	q := &query{Options: o, memory: &memory{limit: o.Memory}}
+	b, err := q.bind(ctx, &bare)
+	if err != nil {
+		return nil, err
+	}
+	return &columnar.Selection{Series: b.sel.Series, Ranges: b.sel.Ranges}, nil
+}
+
+// onlyScan returns the scan of samples that a plan filters and computes from, nil
+// where the plan reads anything else.
+func onlyScan(n plan.Node) *plan.Scan {
+	subqueries := false
+	plan.Walk(n, func(n plan.Node) bool {
+		plan.MapExprs(n, func(e plan.Expr) plan.Expr {
+			plan.WalkExpr(e, func(e plan.Expr) bool {
+				_, is := e.(*plan.Subquery)
+				subqueries = subqueries || is
+				return true
+			})
+			return e
+		})
+		return true
+	})
+	for {
+		switch in := n.(type) {
+		case *plan.Filter:
+			n = in.Input
+		case *plan.Project:
+			n = in.Input
+		case *plan.Scan:
+			if subqueries || in.Table != plan.Samples || in.Samples == nil {
+				return nil
+			}
+			return in
+		default:
+			return nil
+		}
+	}
+}
