@@ -31,6 +31,7 @@ type Options struct {
 	HeadBytes   int64 // bytes of samples that are in no segment yet
 	HeadAge     time.Duration
 	CacheBytes  int64 // bytes of segment indexes held in memory
+	CompactRate int64 // bytes per second that merging segments in the background writes; negative: it is off
 	Seed        uint64
 
 	RequireReason bool     // refuse edits without a reason (SET trellis.reason)
@@ -62,6 +63,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	cells, err := store.Open(ctx, store.Options{
 		Bucket: bucket, Catalog: catalog, LogDir: filepath.Join(opts.Dir, "wal"), Clock: opts.Clock, Logger: opts.Logger,
 		HeadBytes: opts.HeadBytes, HeadAge: opts.HeadAge, CacheBytes: opts.CacheBytes, Workers: opts.Workers,
+		CompactRate: opts.CompactRate,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), catalog.Close())

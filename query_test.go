@@ -37,7 +37,9 @@ type door interface {
 // openTest opens an empty database in a directory of the test's own.
 func openTest(t testing.TB, dir string) *trellis.DB {
 	t.Helper()
-	db, err := trellis.Open(t.Context(), trellis.Options{Dir: dir, Clock: func() int64 { return testNow }, Workers: 2, Seed: 1, Admins: []string{"tester"}})
+	db, err := trellis.Open(t.Context(), trellis.Options{
+		Dir: dir, Clock: func() int64 { return testNow }, Workers: 2, Seed: 1, Admins: []string{"tester"}, CompactRate: -1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
