@@ -28,20 +28,20 @@ var mayImport = map[string][]string{
 	// Floor 5 and 4: wiring and wire.
 	"cmd/...": {"...", "flight/...", "engine/...", "store/...", "meta/...", "columnar/..."},
 	".":       {"engine/...", "store/...", "meta/...", "columnar/..."},
-	"flight":  {"engine/...", "meta", "columnar", "columnar/zone"},
+	"flight":  {"engine/...", "meta", "columnar", "columnar/memory", "columnar/zone"},
 
 	// Floor 3, the engine: questions.
-	"engine":           {"engine/...", "meta", "columnar", "columnar/zone"},
+	"engine":           {"engine/...", "meta", "columnar", "columnar/memory", "columnar/zone"},
 	"engine/plan":      {"columnar", "columnar/zone"},
 	"engine/sql":       {"engine/plan", "meta", "columnar", "columnar/zone"},
 	"engine/substrait": {"engine/plan", "meta", "columnar", "columnar/zone"},
 	"engine/optimize":  {"engine/plan", "engine/eval", "columnar", "columnar/zone"},
 	"engine/eval":      {"engine/plan", "columnar", "columnar/kernel", "columnar/zone"},
-	"engine/exec":      {"engine/plan", "engine/eval", "columnar", "columnar/kernel", "columnar/zone"},
+	"engine/exec":      {"engine/plan", "engine/eval", "columnar", "columnar/kernel", "columnar/memory", "columnar/zone"},
 	"engine/ingest":    {"engine/plan", "meta", "columnar", "columnar/zone"},
 
 	// Floor 3, the store: cells.
-	"store":                   {"store/wal", "store/object", "meta", "columnar", "columnar/codec", "columnar/kernel", "columnar/segment"},
+	"store":                   {"store/wal", "store/object", "meta", "columnar", "columnar/codec", "columnar/kernel", "columnar/memory", "columnar/segment"},
 	"store/wal":               {"columnar"},
 	"store/object":            {},
 	"store/object/s3":         {"store/object"},
@@ -61,6 +61,7 @@ var mayImport = map[string][]string{
 	"columnar/codec":   {},
 	"columnar/kernel":  {},
 	"columnar/zone":    {},
+	"columnar/memory":  {},
 
 	// Programs that write sources.
 	"columnar/codec/internal/...":  {},

@@ -51,9 +51,9 @@ func program(t *testing.T) string {
 }
 
 // startServer starts a server on a directory and waits until it listens.
-func startServer(t *testing.T, program, dir string) *process {
+func startServer(t *testing.T, program, dir string, flags ...string) *process {
 	t.Helper()
-	cmd := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	cmd := exec.Command(program, append([]string{"serve", "--data", dir, "--listen", "127.0.0.1:0"}, flags...)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

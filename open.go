@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/sqlite"
@@ -34,8 +35,9 @@ type Options struct {
 	CompactRate int64 // bytes per second that merging segments in the background writes; negative: it is off
 	Seed        uint64
 
-	RequireReason bool     // refuse edits without a reason (SET trellis.reason)
-	Admins        []string // users that may call privileged procedures; those without a name always may
+	RequireReason bool          // refuse edits without a reason (SET trellis.reason)
+	Admins        []string      // users that may call privileged procedures; those without a name always may
+	Memory        *memory.Parts // what everything may hold together; nil: no limit
 }
 
 // DB is an open database.
@@ -43,6 +45,7 @@ type DB struct {
 	Engine  *engine.Engine
 	Store   *store.Store
 	Catalog meta.Catalog
+	Memory  *memory.Parts
 }
 
 // Open opens the database in a directory, which it makes if it is missing, and
@@ -56,6 +59,9 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", opts.Dir, err)
 	}
+	if opts.Memory == nil {
+		opts.Memory = memory.NewParts(memory.Shares{})
+	}
 	catalog, err := sqlite.Open(ctx, filepath.Join(opts.Dir, "catalog.sqlite"))
 	if err != nil {
 		return nil, fmt.Errorf("data directory %s: %w", opts.Dir, err)
@@ -64,6 +70,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		Bucket: bucket, Catalog: catalog, LogDir: filepath.Join(opts.Dir, "wal"), Clock: opts.Clock, Logger: opts.Logger,
 		HeadBytes: opts.HeadBytes, HeadAge: opts.HeadAge, CacheBytes: opts.CacheBytes, Workers: opts.Workers,
 		CompactRate: opts.CompactRate,
+		Memory:      opts.Memory,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), catalog.Close())
@@ -72,8 +79,9 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
 		RequireReason: opts.RequireReason, Admins: opts.Admins,
+		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries,
 	})
-	return &DB{Engine: questions, Store: cells, Catalog: catalog}, nil
+	return &DB{Engine: questions, Store: cells, Catalog: catalog, Memory: opts.Memory}, nil
 }
 
 // Close writes what is in the head into segments and closes the database. Statements

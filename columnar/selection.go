@@ -49,6 +49,19 @@ type Selection struct {
 
 	// Counters, where not nil, receives what the scan did.
 	Counters *Counters
+
+	// Memory, where not nil, counts the bytes that the scan holds on their way to its
+	// reader.
+	Memory Memory
+}
+
+// Memory counts the bytes that are held on somebody's behalf. It is safe for concurrent
+// use.
+type Memory interface {
+	// Take counts n bytes more, or says why there is no room for them.
+	Take(n int64) error
+	// Give counts n bytes less.
+	Give(n int64)
 }
 
 // Bounds are the least and the greatest value of interest, both included.

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine/exec"
 	"github.com/trellisdb/trellis/meta"
 )
@@ -50,6 +51,9 @@ type Options struct {
 	QueryMemory int64 // bytes that a statement may hold; 0: 1 GiB
 	Seed        uint64
 
+	Memory       *memory.Budget // shown as system.memory; nil: nothing is
+	SharedMemory *memory.Part   // what all statements may hold together; nil: no limit
+
 	// RequireReason refuses edits without a reason (trellis.reason).
 	RequireReason bool
 	// Admins are the users that may call privileged procedures; a session without a
@@ -75,6 +79,9 @@ func New(opts Options) *Engine {
 	opts.Workers = max(opts.Workers, 1)
 	if opts.QueryMemory <= 0 {
 		opts.QueryMemory = 1 << 30
+	}
+	if opts.SharedMemory == nil {
+		opts.SharedMemory = memory.NewBudget(0).NewPart("queries", 0, 0)
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)

@@ -51,7 +51,7 @@ func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params [
 	summaries, _ := s.Value("trellis.summaries")
 	r.options = exec.Options{
 		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Functions: r.functions(), AsOf: r.past.at, Env: env,
-		Memory: e.opts.QueryMemory, Workers: e.opts.Workers, Decode: summaries == "off",
+		Memory: e.opts.QueryMemory, Shared: e.opts.SharedMemory, Workers: e.opts.Workers, Decode: summaries == "off",
 	}
 	return r, nil
 }

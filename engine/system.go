@@ -32,6 +32,7 @@ func (e *Engine) tables(s *Session, view *catalogView) map[string]exec.Table {
 			return nil
 		},
 		"queries": e.queryRows,
+		"memory":  e.memoryRows,
 	}
 	out := map[string]exec.Table{}
 	for _, t := range append([]*plan.Table{plan.Edits}, plan.SystemTables...) {
@@ -175,6 +176,20 @@ func (e *Engine) queryRows(_ context.Context, b *rowBuilder) error {
 	now := e.opts.Clock()
 	for _, q := range e.queries.list() {
 		b.row(q.id, optional(q.user), q.started, plan.Span{Micros: now - q.started}, q.rows.Load(), q.text)
+	}
+	return nil
+}
+
+func (e *Engine) memoryRows(_ context.Context, b *rowBuilder) error {
+	if e.opts.Memory == nil {
+		return nil
+	}
+	for _, u := range e.opts.Memory.Uses() {
+		var most any
+		if u.Most > 0 {
+			most = u.Most
+		}
+		b.row(u.Part, u.Used, u.High, u.Least, most, int64(u.Waiting), u.Waited, u.Refused)
 	}
 	return nil
 }

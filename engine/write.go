@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/exec"
 	"github.com/trellisdb/trellis/engine/ingest"
@@ -93,7 +94,8 @@ func (r *run) drain(ctx context.Context, n plan.Node, columns []string, f func(a
 func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, error) {
 	reader := ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Zone: r.env.Zone})
 	var samples []columnar.Samples
-	held := int64(0)
+	held, shared := int64(0), r.engine.opts.SharedMemory.Hold()
+	defer shared.Close()
 	input, err := r.optimized(n.Input)
 	if err != nil {
 		return 0, err
@@ -106,6 +108,11 @@ func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, 
 		for i := range more {
 			held += 24 * int64(more[i].Len())
 			samples = append(samples, more[i])
+		}
+		reserved, _ := shared.Held()
+		var refused *memory.Refusal
+		if errors.As(shared.TryReserve(held-reserved), &refused) {
+			return exec.OutOfMemory(refused)
 		}
 		if held > r.options.Memory {
 			return plan.Errorf(0, plan.CodeOutOfMemory, "the samples of one INSERT need more than %d bytes", r.options.Memory).

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
@@ -79,6 +80,11 @@ func withTimeout(err error, ms string) error {
 // errors become gRPC codes. What a user did wrong shows its place in the statement
 // and carries an ErrorInfo whose reason is the SQLSTATE.
 func toStatus(err error) *status.Status {
+	var full *memory.Refusal
+	if errors.As(err, &full) {
+		e := plan.Errorf(0, plan.CodeOutOfMemory, "%v", err).WithHint("send smaller batches, or raise the server's --memory-limit")
+		err = &rewordedError{e, err}
+	}
 	var user *plan.Error
 	if errors.As(err, &user) {
 		return userStatus(err, user)

@@ -55,6 +55,8 @@ type shape struct{ nodes, buffers, views, unions int }
 type incoming struct {
 	limit int64 // bytes of a message when uncompressed
 
+	raw int64 // bytes of the buffers of the last message, when uncompressed
+
 	schema       bool // whether it has come
 	batch        shape
 	dictionaries map[int64]shape
@@ -63,6 +65,7 @@ type incoming struct {
 
 // check checks a message: its metadata and its body.
 func (in *incoming) check(header, body []byte) error {
+	in.raw = 0
 	if len(header) == 0 {
 		return nil // a message that holds a descriptor or metadata only
 	}
@@ -214,6 +217,7 @@ func (m *message) readBatch(t table, need shape) {
 			m.fail("buffers that claim more bytes than a message may have: send smaller batches")
 		}
 	}
+	m.raw = total
 	at, views := m.vector(t, 4, 8)
 	data := int64(0)
 	for i := 0; i < views && m.problem == ""; i++ {

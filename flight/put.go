@@ -1,9 +1,11 @@
 package flight
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/flight"
@@ -11,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/plan"
 )
@@ -22,6 +25,42 @@ type checkedPut struct {
 	check    incoming
 	first    *flight.FlightData
 	stopping <-chan struct{}
+
+	room     *memory.Part // where batches on their way are counted
+	held     *memory.Hold // by the message at hand
+	expected int64        // what the message before took
+}
+
+// ingestFactor is how many bytes a batch takes for each of its own until it is stored:
+// itself; its values series by series with their slots; the record of the log. Measured
+// with long batches of doubles, which take the most.
+const ingestFactor = 3
+
+// reserve takes the memory that the message at hand needs until the next one is asked
+// for, and waits for it: meanwhile nothing is read from the stream, so that the
+// transport slows its client down.
+func (p *checkedPut) reserve(data *flight.FlightData) error {
+	n := int64(len(data.GetDataHeader())+len(data.GetDataBody())) + ingestFactor*p.check.raw
+	p.expected = n
+	return p.wait(func(ctx context.Context) error { return p.held.Reserve(ctx, n) })
+}
+
+// wait calls f with a context that ends with the stream or when the server stops.
+func (p *checkedPut) wait(f func(ctx context.Context) error) error {
+	ctx, cancel := context.WithCancel(p.Context())
+	defer cancel()
+	go func() {
+		select {
+		case <-p.stopping:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	err := f(ctx)
+	if err != nil && ctx.Err() != nil && p.Context().Err() == nil {
+		return errStopping
+	}
+	return err
 }
 
 // Recv returns the next message, errStopping once the server shuts down. A stream may
@@ -37,6 +76,12 @@ func (p *checkedPut) Recv() (*flight.FlightData, error) {
 	case <-p.stopping:
 		return nil, errStopping
 	default:
+	}
+	// The transport hands over whole messages, whatever their size. So none is asked for
+	// while there is no room for one like the last.
+	p.close()
+	if err := p.wait(func(ctx context.Context) error { return p.room.Wait(ctx, p.expected) }); err != nil {
+		return nil, err
 	}
 	type received struct {
 		data *flight.FlightData
@@ -54,15 +99,23 @@ func (p *checkedPut) Recv() (*flight.FlightData, error) {
 		if m.err != nil {
 			return nil, m.err
 		}
-		return m.data, p.check.check(m.data.GetDataHeader(), m.data.GetDataBody())
+		if err := p.check.check(m.data.GetDataHeader(), m.data.GetDataBody()); err != nil {
+			return nil, err
+		}
+		return m.data, p.reserve(m.data)
 	}
 }
+
+// close gives back the memory of the message at hand.
+func (p *checkedPut) close() { p.held.Release(math.MaxInt64) }
 
 // DoPut takes in batches: of a command, or for the table that a plain path names.
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	in := &checkedPut{
 		FlightService_DoPutServer: stream, check: incoming{limit: int64(s.server.opts.MaxMessage)}, stopping: s.server.stopping,
+		room: s.server.opts.Ingest, held: s.server.opts.Ingest.Hold(),
 	}
+	defer in.held.Close()
 	first, err := in.Recv()
 	if errors.Is(err, io.EOF) {
 		return status.Error(codes.InvalidArgument, "the stream is empty: its first message has a descriptor")

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/ingest"
 	"github.com/trellisdb/trellis/engine/plan"
@@ -59,6 +60,8 @@ type Options struct {
 	// MaxMessage is the largest message that is taken in, in bytes, and the largest
 	// size that a batch may have when uncompressed; 0: 64 MiB.
 	MaxMessage int
+	// Ingest is the memory of the batches that come in; nil: it is only counted.
+	Ingest *memory.Part
 
 	// TLS encrypts; with ClientAuth set it also asks clients for certificates.
 	TLS *tls.Config
@@ -68,6 +71,9 @@ type Options struct {
 	// Open lets a server without users listen on other interfaces than loopback.
 	Open bool
 }
+
+// maxMessageBytes is the largest message by default.
+const maxMessageBytes = 64 << 20
 
 // Server is a Flight SQL server.
 type Server struct {
@@ -102,7 +108,10 @@ func New(opts Options) (*Server, error) {
 		opts.TicketLife = time.Hour
 	}
 	if opts.MaxMessage <= 0 {
-		opts.MaxMessage = 64 << 20
+		opts.MaxMessage = maxMessageBytes
+	}
+	if opts.Ingest == nil {
+		opts.Ingest = memory.NewBudget(0).NewPart("ingest", 0, 0)
 	}
 	if opts.SigningKey == nil {
 		opts.SigningKey = make([]byte, 32)
@@ -123,7 +132,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.MaxRecvMsgSize(s.opts.MaxMessage),
-		grpc.MaxSendMsgSize(s.opts.MaxMessage),
+		grpc.MaxSendMsgSize(max(s.opts.MaxMessage, maxMessageBytes)),
 		grpc.MaxConcurrentStreams(1024),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),

@@ -35,9 +35,16 @@ func (s *Store) Append(ctx context.Context, samples []columnar.Samples) error {
 			return err
 		}
 	}
-	if err := s.waitForRoom(ctx); err != nil {
+	reserved := headNeed(samples)
+	if err := s.waitForRoom(ctx, reserved); err != nil {
 		return err
 	}
+	applied := false
+	defer func() {
+		if !applied {
+			s.memory.Head.Release(reserved)
+		}
+	}()
 	s.appending.RLock()
 	defer s.appending.RUnlock()
 	if err := s.refusal(); err != nil {
@@ -58,7 +65,10 @@ func (s *Store) Append(ctx context.Context, samples []columnar.Samples) error {
 	if len(b.record) > wal.MaxRecord {
 		return fmt.Errorf("a batch of %d bytes: write at most %d at once", len(b.record), wal.MaxRecord)
 	}
-	err := s.log.Append(b.record, func(end uint64) { s.apply(b.writes, end) })
+	err := s.log.Append(b.record, func(end uint64) {
+		applied = true
+		s.apply(b.writes, end, reserved)
+	})
 	if err != nil {
 		return err
 	}
@@ -68,10 +78,11 @@ func (s *Store) Append(ctx context.Context, samples []columnar.Samples) error {
 	return nil
 }
 
-// apply makes what is durable visible.
-func (s *Store) apply(writes []write, end uint64) {
+// apply makes what is durable visible. So many bytes were reserved for it.
+func (s *Store) apply(writes []write, end uint64, reserved int64) {
 	s.state.Lock()
 	defer s.state.Unlock()
+	defer s.settle(reserved)
 	h := s.state.active
 	if h.empty() {
 		h.since = s.clock()
@@ -325,8 +336,8 @@ func (s *Store) refusal() error {
 	return s.state.err
 }
 
-// waitForRoom returns when the head has room for more.
-func (s *Store) waitForRoom(ctx context.Context) error {
+// waitForRoom returns when the head has room for so many bytes, which it reserves.
+func (s *Store) waitForRoom(ctx context.Context, bytes int64) error {
 	for {
 		s.state.RLock()
 		err, changed := s.state.err, s.state.changed
@@ -337,7 +348,11 @@ func (s *Store) waitForRoom(ctx context.Context) error {
 		case err != nil:
 			return err
 		case room:
-			return nil
+			if ok, err := s.reserveHead(bytes); ok || err != nil {
+				return err
+			}
+		}
+		switch {
 		case flushErr != nil:
 			return fmt.Errorf("%w: %w", errFull, flushErr)
 		}

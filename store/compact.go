@@ -65,10 +65,28 @@ func (s *Store) compactOnce(ctx context.Context, full bool, rate int64) (bool, e
 		c.inputs[g.meta.Name] = true
 		names[i] = g.meta.Name
 	}
+	hold := s.memory.Compaction.Hold()
+	defer hold.Close()
+	if err := hold.Reserve(ctx, s.compactionBytes(inputs)); err != nil {
+		return false, fmt.Errorf("compaction of %d segments: %w", len(inputs), err)
+	}
 	if err := c.run(ctx, inputs, names); err != nil {
 		return false, fmt.Errorf("compaction of %d segments: %w", len(inputs), err)
 	}
 	return true, nil
+}
+
+// compactionBytes returns about how much memory a merge takes, but no more than there
+// is for it: runs that are read and written, and the indexes of what was written.
+func (s *Store) compactionBytes(inputs []*liveSegment) int64 {
+	n := int64(4 * readAhead)
+	for _, g := range inputs {
+		n += indexBytes * g.meta.Blocks
+	}
+	if most := s.memory.Compaction.Most(); most > 0 {
+		n = min(n, most)
+	}
+	return n
 }
 
 // run merges the inputs and commits the outcome.

@@ -83,12 +83,12 @@ func (s *Store) planCompaction(ctx context.Context, set *segmentSet, cutoffs map
 				}
 			}
 			if useful {
-				return atMost(of), nil
+				return s.atMost(of), nil
 			}
 			continue
 		}
 		if tier := fullTier(of); tier != nil {
-			return atMost(tier), nil
+			return s.atMost(tier), nil
 		}
 	}
 	return nil, nil
@@ -108,11 +108,16 @@ func fullTier(segments []*liveSegment) []*liveSegment {
 	return nil
 }
 
-// atMost returns as many of the segments as one merge may read, the oldest.
-func atMost(segments []*liveSegment) []*liveSegment {
+// atMost returns as many of the segments as one merge may read and has memory for,
+// the oldest, and at least two.
+func (s *Store) atMost(segments []*liveSegment) []*liveSegment {
 	segments = slices.Clone(segments)
 	slices.SortStableFunc(segments, func(a, b *liveSegment) int { return cmp.Compare(a.meta.Version, b.meta.Version) })
-	return segments[:min(len(segments), mergeMost)]
+	segments = segments[:min(len(segments), mergeMost)]
+	for most := s.memory.Compaction.Most(); most > 0 && len(segments) > 2 && s.compactionBytes(segments) >= most; {
+		segments = segments[:len(segments)-1]
+	}
+	return segments
 }
 
 // overlap reports whether two of the segments have a series in common.

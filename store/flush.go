@@ -101,6 +101,7 @@ func (s *Store) flush(ctx context.Context) error {
 	s.state.Lock()
 	defer s.state.Unlock()
 	s.state.flushErr = err
+	s.settle(0)
 	close(s.state.changed)
 	s.state.changed = make(chan struct{})
 	return err
@@ -124,6 +125,11 @@ func (s *Store) flushHead(ctx context.Context) error {
 	s.state.Unlock() // set is only replaced by who holds the token
 	begin := s.clock()
 	if frozen.change == nil {
+		hold, err := s.roomToFlush(ctx, frozen)
+		defer hold.Close()
+		if err != nil {
+			return fmt.Errorf("flush: %w", err)
+		}
 		added, stuck, err := s.writeSegments(ctx, frozen, set)
 		if err == nil || len(stuck) > 0 {
 			err = errors.Join(err, s.carry(stuck, err != nil))

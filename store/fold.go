@@ -59,6 +59,9 @@ func (f *folder) run(ctx context.Context, from, to int64) error {
 // finish ends the present row.
 func (f *folder) finish() {
 	if f.row.Counts.Total() > 0 {
+		if f.rows == nil {
+			f.rows = *summaryRowPool.Get().(*[]columnar.SummaryRow)
+		}
 		f.rows = append(f.rows, f.row)
 	}
 	f.row = columnar.SummaryRow{Series: f.row.Series}

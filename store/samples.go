@@ -33,19 +33,23 @@ func (s *Store) Samples(ctx context.Context, sel columnar.Selection) (columnar.S
 		return nil, err
 	}
 	schema := columnar.SampleSchema(sel.Columns)
-	scan := &sampleScan{sel: &sel, view: v, schema: schema}
+	scan := &sampleScan{sel: &sel, view: v, schema: schema, room: newRoom(sel.Memory)}
 	p := newPipeline(ctx, s.workers, arrow.RecordBatch.Release, scan.plan)
 	return &stream{
 		schema: schema,
-		next:   func(ctx context.Context) (arrow.RecordBatch, error) { return nextRows(ctx, p) },
-		close:  func() { p.close(); v.release() },
+		next:   func(ctx context.Context) (arrow.RecordBatch, error) { return nextRows(ctx, p, scan.room) },
+		close:  func() { p.close(); scan.room.close(); v.release() },
 	}, nil
 }
 
 // nextRows returns the pipeline's next batch that has rows.
-func nextRows(ctx context.Context, p *pipeline[arrow.RecordBatch]) (arrow.RecordBatch, error) {
+func nextRows(ctx context.Context, p *pipeline[arrow.RecordBatch], r *room) (arrow.RecordBatch, error) {
 	for {
+		r.next()
 		batch, err := p.next(ctx)
+		if err == nil {
+			r.taken()
+		}
 		if err != nil || batch.NumRows() > 0 {
 			return batch, err
 		}
@@ -105,6 +109,7 @@ type sampleScan struct {
 	sel    *columnar.Selection
 	view   *view
 	schema *arrow.Schema
+	room   *room
 
 	// The task that is being put together.
 	slices []slice
@@ -134,6 +139,14 @@ func (s *sampleScan) plan(ctx context.Context, emit func(task[arrow.RecordBatch]
 	if len(s.slices) == 0 {
 		return nil
 	}
+	return s.emit(ctx, emit)
+}
+
+// emit emits the task that was put together, when there is room for it.
+func (s *sampleScan) emit(ctx context.Context, emit func(task[arrow.RecordBatch]) error) error {
+	if err := s.room.begin(ctx, s.taskBytes()); err != nil {
+		return err
+	}
 	return emit(s.cut())
 }
 
@@ -162,7 +175,7 @@ func (s *sampleScan) planSeries(ctx context.Context, i int, pieces []piece, emit
 				entry, last = p.clip(first, end)
 			}
 			for ; entry < last; entry++ {
-				if err := s.addBlock(int32(i), p, entry, from, to, emit); err != nil {
+				if err := s.addBlock(ctx, int32(i), p, entry, from, to, emit); err != nil {
 					return err
 				}
 			}
@@ -173,7 +186,7 @@ func (s *sampleScan) planSeries(ctx context.Context, i int, pieces []piece, emit
 
 // addBlock adds the slots [from, to) of a block to the task, unless what is known
 // of the block rules it out, and emits the task when it is full.
-func (s *sampleScan) addBlock(i int32, p *piece, entry int, from, to int64, emit func(task[arrow.RecordBatch]) error) error {
+func (s *sampleScan) addBlock(ctx context.Context, i int32, p *piece, entry int, from, to int64, emit func(task[arrow.RecordBatch]) error) error {
 	g := s.sel.Series[i].Grid
 	number, rows, bytes := p.first, int64(0), int64(0)
 	ruledOut := false
@@ -199,7 +212,7 @@ func (s *sampleScan) addBlock(i int32, p *piece, entry int, from, to int64, emit
 		blocks = textBlocksPerTask
 	}
 	if len(s.slices) > 0 && (s.rows+rows > batchRows || len(s.slices) >= blocks || s.bytes+bytes > bytesPerTask) {
-		if err := emit(s.cut()); err != nil {
+		if err := s.emit(ctx, emit); err != nil {
 			return err
 		}
 	}

@@ -154,6 +154,7 @@ func (s *Store) index(ctx context.Context, g *liveSegment, series int64) (*segme
 	x, err := reader.Index(series)
 	if err == nil && x != nil {
 		s.indexes.Set(key, x)
+		s.countCaches()
 	}
 	return x, err
 }

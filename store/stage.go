@@ -12,6 +12,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/codec"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/object"
@@ -25,13 +26,14 @@ type stage struct {
 	store  *Store
 	edit   int64
 	head   *head
-	limit  int64 // memory from which on it spills
+	hold   *memory.Hold // what head takes
+	limit  int64        // memory from which on it spills
 	spills []*liveSegment
 	bucket *object.Dir // of the spills; nil before the first
 }
 
 func (s *Store) newStage(edit int64) *stage {
-	return &stage{store: s, edit: edit, head: newHead(), limit: max(s.headBytes/2, 1)}
+	return &stage{store: s, edit: edit, head: newHead(), hold: s.memory.Ingest.Hold(), limit: max(s.headBytes/2, 1)}
 }
 
 // put takes in what an edit writes.
@@ -100,6 +102,7 @@ func (g *stage) clear(s columnar.Series, number int64) {
 
 // spillIfFull spills what is held when it is too much.
 func (g *stage) spillIfFull(ctx context.Context) error {
+	g.hold.Set(g.head.bytes)
 	if g.head.bytes < g.limit {
 		return nil
 	}
@@ -142,6 +145,7 @@ func (g *stage) spill(ctx context.Context) (err error) {
 	spilled.refs.Store(1)
 	g.spills = append(g.spills, spilled)
 	g.head = newHead()
+	g.hold.Set(0)
 	return nil
 }
 
@@ -239,6 +243,7 @@ func (g *stage) close(ctx context.Context) error {
 		err = errors.Join(err, g.bucket.Delete(context.WithoutCancel(ctx), spilled.meta.Name))
 	}
 	g.spills, g.head = nil, newHead()
+	g.hold.Close()
 	return err
 }
 

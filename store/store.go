@@ -15,6 +15,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/codec"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/object"
@@ -36,6 +37,7 @@ type Options struct {
 	HeadAge    time.Duration // age of its oldest sample at which the head is flushed; 10 min, negative: never
 	CacheBytes int64         // memory for the segments' indexes; 256 MiB
 	Workers    int           // goroutines that decode for one scan or flush; as many as there are cores
+	Memory     *memory.Parts // what all of it may hold; nil: no limit
 
 	LeaseTTL     time.Duration // how long the writer's lease outlives its holder; 30 s, negative: not at all
 	SegmentBytes int64         // size from which on a segment takes no other series; 512 MiB
@@ -75,13 +77,13 @@ type Store struct {
 	log     *wal.Log
 	clock   func() int64
 	logger  *slog.Logger
-	epoch   int64
-	logID   string // by which the catalog knows the log
+	writer
 	config
 
 	indexes *otter.Cache[indexKey, *segment.Index]
 	layouts *otter.Cache[layoutKey, *layout]
 	known   seriesCache
+	budget
 
 	appending sync.RWMutex  // held by appends while they are under way
 	flushing  chan struct{} // holds a token while nobody changes the set of segments
@@ -89,12 +91,29 @@ type Store struct {
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 
-	uploads uploads
-	users   users
-	edits   editIDs
-	past    pastSets
+	objects
+	edits editIDs
+	past  pastSets
 	totals
 	state state
+}
+
+// writer is what makes the store the one that may write.
+type writer struct {
+	epoch int64
+	logID string // by which the catalog knows the log
+}
+
+// objects is what is known of objects that the garbage collector leaves alone.
+type objects struct {
+	uploads uploads
+	users   users
+}
+
+// budget is the memory that the store may take.
+type budget struct {
+	memory *memory.Parts
+	cached *memory.Hold // what the caches hold
 }
 
 // totals are sums since the store was opened, in bytes.
@@ -110,6 +129,7 @@ type state struct {
 	err      error         // why nothing can be written any more
 	flushErr error         // of the last flush, nil when it succeeded
 	changed  chan struct{} // closed and replaced after every flush
+	settled  int64         // bytes of the heads that are counted as the server's
 }
 
 // bytes returns the memory that both heads take.
@@ -181,6 +201,8 @@ func newStore(o Options) *Store {
 			stageDir:     or(o.StageDir, filepath.Join(o.LogDir, "stage")),
 		},
 	}
+	s.memory = or(o.Memory, memory.NewParts(memory.Shares{}))
+	s.cached = s.memory.Caches.Hold()
 	s.state.active = newHead()
 	s.state.changed = make(chan struct{})
 	s.flushing <- struct{}{}
@@ -239,7 +261,7 @@ func (s *Store) replay(ctx context.Context, from uint64) error {
 			return err
 		})
 		if err == nil {
-			s.apply(writes, end)
+			s.apply(writes, end, 0)
 		}
 		return err
 	})
@@ -294,10 +316,13 @@ func (s *Store) Close(ctx context.Context) error {
 	s.state.Lock()
 	set := s.state.segments
 	s.state.segments = nil
+	s.memory.Head.Release(s.state.settled)
+	s.state.settled = 0
 	s.state.Unlock()
 	set.release()
 	s.indexes.InvalidateAll()
 	s.layouts.InvalidateAll()
+	s.cached.Close()
 	return err
 }
 

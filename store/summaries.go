@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/trellisdb/trellis/columnar"
 )
@@ -31,18 +30,24 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 	if err != nil {
 		return nil, err
 	}
-	scan := &summaryScan{sel: &sel, view: v}
+	scan := &summaryScan{sel: &sel, view: v, room: newRoom(sel.Memory)}
+	if err := scan.room.keep(builderBytes(sel.Stats)); err != nil {
+		v.release()
+		return nil, err
+	}
 	rows := &summaryRows{
+		room:    scan.room,
 		stats:   sel.Stats,
 		tasks:   newPipeline(ctx, s.workers, func([]columnar.SummaryRow) {}, scan.plan),
-		builder: columnar.NewSummaryBuilder(memory.DefaultAllocator, sel.Stats),
+		builder: newBuilder(sel.Stats),
 	}
 	return &stream{
 		schema: columnar.SummarySchema(sel.Stats),
 		next:   rows.next,
 		close: func() {
 			rows.tasks.close()
-			rows.builder.Release()
+			freeBuilder(rows.builder, sel.Stats)
+			scan.room.close()
 			v.release()
 		},
 	}, nil
@@ -51,18 +56,32 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 // summaryRows makes batches of what the tasks return. It joins the rows of one
 // bin, which tasks may have cut in two; that changes no bit (C3).
 type summaryRows struct {
+	room    *room
 	stats   columnar.Stats
 	tasks   *pipeline[[]columnar.SummaryRow]
 	builder *columnar.SummaryBuilder
 	last    columnar.SummaryRow   // of the task before, to be joined
 	pending bool                  // last is set
 	rows    []columnar.SummaryRow // of the present task, not yet in a batch
+	task    []columnar.SummaryRow // all of the present task
+}
+
+// free keeps the rows of the task, which are all in batches, for another.
+func (s *summaryRows) free() {
+	if n := cap(s.task); n > 0 && n <= pooledRows {
+		clear(s.task)
+		rows := s.task[:0]
+		summaryRowPool.Put(&rows)
+	}
+	s.task = nil
 }
 
 // next returns the next batch.
 func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
-	for s.builder.Len() < batchRows {
+	for s.builder.Len() < summaryBatchRows {
 		if len(s.rows) == 0 {
+			s.free()
+			s.room.next()
 			rows, err := s.tasks.next(ctx)
 			if errors.Is(err, io.EOF) {
 				break
@@ -70,7 +89,8 @@ func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.rows = rows
+			s.room.taken()
+			s.rows, s.task = rows, rows
 			continue
 		}
 		row := &s.rows[0]
@@ -84,7 +104,7 @@ func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 		}
 		s.last, s.pending = *row, true
 	}
-	if s.builder.Len() < batchRows && s.pending {
+	if s.builder.Len() < summaryBatchRows && s.pending {
 		s.builder.Append(&s.last)
 		s.pending = false
 	}
@@ -108,6 +128,7 @@ func join(row, next *columnar.SummaryRow, stats columnar.Stats) {
 type summaryScan struct {
 	sel  *columnar.Selection
 	view *view
+	room *room
 }
 
 // plan emits the tasks: a run of slots of a series each.
@@ -129,7 +150,7 @@ func (s *summaryScan) plan(ctx context.Context, emit func(task[[]columnar.Summar
 			for from < to {
 				if budget <= 0 {
 					if len(runs) > 0 {
-						if err := emit(s.task(i, pieces, runs)); err != nil {
+						if err := s.emit(ctx, s.task(i, pieces, runs), s.rows(i, runs), emit); err != nil {
 							return err
 						}
 					}
@@ -145,12 +166,32 @@ func (s *summaryScan) plan(ctx context.Context, emit func(task[[]columnar.Summar
 			}
 		}
 		if len(runs) > 0 {
-			if err := emit(s.task(i, pieces, runs)); err != nil {
+			if err := s.emit(ctx, s.task(i, pieces, runs), s.rows(i, runs), emit); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// rows returns about how many rows runs of slots of a series make.
+func (s *summaryScan) rows(i int, runs []slotRun) int64 {
+	g := s.sel.Series[i].Grid
+	slots := int64(0)
+	for _, r := range runs {
+		slots += r.to - r.from
+	}
+	bin := s.sel.Bins[i].Bin(g.Time(runs[0].from))
+	width := max(g.SlotAtOrAfter(min(bin.To, columnar.MaxTime))-g.Slot(max(bin.From, columnar.MinTime)), 1)
+	return slots/width + int64(len(runs))
+}
+
+// emit emits a task that makes so many rows, when there is room for it.
+func (s *summaryScan) emit(ctx context.Context, t task[[]columnar.SummaryRow], rows int64, emit func(task[[]columnar.SummaryRow]) error) error {
+	if err := s.room.begin(ctx, rows*summaryRowBytes); err != nil {
+		return err
+	}
+	return emit(t)
 }
 
 // slotRun is the slots [from, to).

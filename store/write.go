@@ -82,9 +82,10 @@ const blocksPerFlushTask = 16
 func (s *Store) planFlush(ctx context.Context, frozen *head, set *segmentSet, codecs func(int64) codec.Codec, emit func(task[[]encodedBlock]) error) error {
 	v := &view{store: s, set: set, counters: new(columnar.Counters)}
 	var jobs []flushJob
+	var bytes int64 // of their values
 	cut := func() error {
 		todo := jobs
-		jobs = nil
+		jobs, bytes = nil, 0
 		return emit(func(ctx context.Context) ([]encodedBlock, error) { return v.encode(ctx, todo) })
 	}
 	for _, id := range slices.Sorted(maps.Keys(frozen.series)) {
@@ -94,7 +95,8 @@ func (s *Store) planFlush(ctx context.Context, frozen *head, set *segmentSet, co
 			return err
 		}
 		for i := range pieces {
-			if jobs = append(jobs, flushJob{hs.series, codecs(id), &pieces[i]}); len(jobs) == blocksPerFlushTask {
+			jobs = append(jobs, flushJob{hs.series, codecs(id), &pieces[i]})
+			if bytes += 8 * hs.series.Grid.BlockLen; len(jobs) == blocksPerFlushTask || bytes >= bytesPerFlushTask {
 				if err := cut(); err != nil {
 					return err
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/trellisdb/trellis"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/flight"
 )
 
@@ -34,9 +35,9 @@ environment variable: TRELLIS_METRICS_LISTEN for --metrics-listen. A flag counts
 than the environment, that more than the file. Several users in TRELLIS_USER are
 separated by commas.
 
-The memory limit is that of the whole process: an eighth of it is for samples that are
-in no segment yet (writers wait at a quarter), an eighth for indexes of segments, a
-quarter for each statement, which is refused beyond it.`,
+The memory limit is that of the whole process: ingest, flushes, queries and caches
+together stay below it. Writers wait while there is no room for what they send;
+statements that need more than is left are refused.`,
 		Example: `  trellis serve --data ./data
   trellis serve --data /var/lib/trellis --listen 0.0.0.0:31337 --user ada:secret \
       --tls-cert server.crt --tls-key server.key --memory-limit 4GiB --metrics-listen :9100`,
@@ -111,12 +112,12 @@ func (s *service) open(ctx context.Context) (err error) {
 	if s.logger, err = s.config.logger(); err != nil {
 		return err
 	}
-	mem, err := s.config.memory()
+	shares, err := s.config.memory()
 	if err != nil {
 		return err
 	}
-	if mem.limit > 0 {
-		debug.SetMemoryLimit(mem.limit)
+	if shares.Process > 0 {
+		debug.SetMemoryLimit(shares.Runtime)
 	}
 	users, err := s.config.users()
 	if err != nil {
@@ -128,13 +129,14 @@ func (s *service) open(ctx context.Context) (err error) {
 	}
 	s.db, err = trellis.Open(ctx, trellis.Options{
 		Dir: s.config.Data, Clock: now, Logger: s.logger, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
-		QueryMemory: mem.query, HeadBytes: mem.head, CacheBytes: mem.cache,
+		QueryMemory: shares.Statement, HeadBytes: shares.Head, CacheBytes: shares.Caches, Memory: memory.NewParts(shares),
 	})
 	if err != nil {
 		return openError(err, s.config.Data, "stop it, or choose another directory with --data")
 	}
 	s.flight, err = flight.New(flight.Options{
 		Engine: s.db.Engine, Clock: now, Logger: s.logger, TLS: tls, Users: users, Open: s.config.AllowRemote,
+		MaxMessage: int(shares.Message), Ingest: s.db.Memory.Ingest,
 	})
 	if err != nil {
 		return errors.Join(err, s.db.Close(ctx))

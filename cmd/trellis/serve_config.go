@@ -18,6 +18,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"github.com/trellisdb/trellis/columnar/memory"
 )
 
 // envPrefix is what environment variables of the server begin with.
@@ -129,32 +131,19 @@ func (c *serveConfig) logger() (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(os.Stderr, opts)), nil
 }
 
-// shares are how the memory limit is split out, in bytes; 0 is a part's own default.
-type shares struct {
-	limit int64 // of the whole process
-	head  int64 // samples in no segment yet; writers wait at twice that
-	cache int64 // indexes of segments
-	query int64 // of one statement
-}
-
-// leastMemory is the smallest limit that can be kept.
-const leastMemory = 128 << 20
-
-// memory shares out the limit: an eighth for the head, which may grow to a quarter, an
-// eighth for the cache, a quarter for a statement. The rest is for what is on its way.
-func (c *serveConfig) memory() (shares, error) {
+// memory shares out the limit.
+func (c *serveConfig) memory() (memory.Shares, error) {
 	if c.MemoryLimit == "" {
-		return shares{}, nil
+		return memory.Share(0), nil
 	}
 	n, err := humanize.ParseBytes(c.MemoryLimit)
 	if err != nil {
-		return shares{}, fmt.Errorf("--memory-limit %q: write a size such as 4GiB", c.MemoryLimit)
+		return memory.Shares{}, fmt.Errorf("--memory-limit %q: write a size such as 4GiB", c.MemoryLimit)
 	}
-	if n < leastMemory || n > 1<<50 {
-		return shares{}, fmt.Errorf("--memory-limit %s: at least %s are needed", c.MemoryLimit, humanize.IBytes(leastMemory))
+	if n < memory.LeastLimit || n > 1<<50 {
+		return memory.Shares{}, fmt.Errorf("--memory-limit %s: at least %s are needed", c.MemoryLimit, humanize.IBytes(memory.LeastLimit))
 	}
-	limit := int64(n)
-	return shares{limit: limit, head: limit / 8, cache: limit / 8, query: limit / 4}, nil
+	return memory.Share(int64(n)), nil
 }
 
 // users returns the passwords by name; nil where there are no users.

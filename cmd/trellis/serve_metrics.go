@@ -37,7 +37,7 @@ func serveMetrics(address string, s *service) (*metricsServer, error) {
 	})
 	build.Set(1)
 	for _, c := range []prometheus.Collector{
-		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), storeCollector{s.db.Store},
+		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), storeCollector{s.db.Store}, memoryCollector{s.db.Memory.Budget},
 	} {
 		if err := registry.Register(c); err != nil {
 			return nil, errors.Join(fmt.Errorf("metrics: %w", err), lis.Close())

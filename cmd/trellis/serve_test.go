@@ -26,10 +26,11 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
+	arrowmemory "github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/spf13/cobra"
 
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
+	"github.com/trellisdb/trellis/columnar/memory"
 )
 
 // config reads the settings of a command line.
@@ -77,10 +78,13 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 func TestMemoryIsSharedOut(t *testing.T) {
 	c := &serveConfig{MemoryLimit: "4GiB"}
 	m, err := c.memory()
-	if err != nil || m.limit != 4<<30 || 2*m.head+m.cache+m.query > m.limit {
+	if err != nil || m != memory.Share(4<<30) {
 		t.Errorf("%+v, %v", m, err)
 	}
-	if m, err := (&serveConfig{}).memory(); err != nil || m != (shares{}) {
+	if _, err := (&serveConfig{MemoryLimit: "64MiB"}).memory(); err == nil || err.Error() != "--memory-limit 64MiB: at least 160 MiB are needed" {
+		t.Errorf("%v", err)
+	}
+	if m, err := (&serveConfig{}).memory(); err != nil || m != (memory.Shares{}) {
 		t.Errorf("without a limit: %+v, %v", m, err)
 	}
 }
@@ -145,7 +149,7 @@ func sample(series string, at time.Time, value float64) arrow.RecordBatch {
 	schema := arrow.NewSchema([]arrow.Field{
 		{Name: "series", Type: arrow.BinaryTypes.String}, {Name: "time", Type: arrow.FixedWidthTypes.Timestamp_us}, {Name: "value", Type: arrow.PrimitiveTypes.Float64},
 	}, nil)
-	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	b := array.NewRecordBuilder(arrowmemory.DefaultAllocator, schema)
 	defer b.Release()
 	b.Field(0).(*array.StringBuilder).Append(series)
 	b.Field(1).(*array.TimestampBuilder).Append(arrow.Timestamp(at.UnixMicro()))

@@ -300,6 +300,10 @@ func (a *aggregator) result() ([]column, error) {
 		n := s.groups.len()
 		for k := range a.node.Keys {
 			if at := slices.Index(s.keys, k); at >= 0 {
+				if len(a.sets) == 1 {
+					out[k] = s.groups.keys[at]
+					continue
+				}
 				v := s.groups.keys[at].vector()
 				out[k].addAll(&v)
 				continue

@@ -33,7 +33,7 @@ func (q *query) bind(ctx context.Context, n *plan.Scan) (*binding, error) {
 		b.wanted = columnar.AnyQuality
 	}
 	b.sel = columnar.Selection{
-		Qualities: b.wanted, Decode: q.Decode, Counters: q.Profile.counters(n),
+		Qualities: b.wanted, Decode: q.Decode, Counters: q.Profile.counters(n), Memory: q.memory,
 	}
 	var err error
 	if b.sel.Snapshot, err = q.snapshot(ctx, n); err != nil {

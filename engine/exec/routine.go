@@ -69,7 +69,8 @@ func Ranges(ctx context.Context, n plan.Node, o Options) (series []columnar.Seri
 	if !ok {
 		return nil, nil, false, nil
 	}
-	q := &query{Options: o, memory: &memory{limit: o.Memory}}
+	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared}}
+	defer q.memory.close()
 	resolved, err := q.resolveSubqueries(ctx, scan)
 	if err != nil {
 		return nil, nil, false, err
@@ -112,7 +113,8 @@ func Within(ctx context.Context, n plan.Node, o Options) (*columnar.Selection, e
 	anyTime.LocalWhere = nil // to bind it, samples are looked at
 	bare := *scan
 	bare.Samples = &anyTime
-	q := &query{Options: o, memory: &memory{limit: o.Memory}}
+	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared}}
+	defer q.memory.close()
 	b, err := q.bind(ctx, &bare)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/plan"
@@ -52,10 +53,11 @@ type Options struct {
 	AsOf func(ctx context.Context, at plan.Literal) (snapshot int64, err error)
 	Env  *eval.Env
 
-	Memory   int64 // bytes that the query may hold; 0: no limit
-	Workers  int   // goroutines for aggregates; below 2: none but the caller's
-	Snapshot int64 // to read where a scan says nothing else; 0: the newest
-	Decode   bool  // compute summaries from samples, as if blocks had none
+	Memory   int64        // bytes that the query may hold; 0: no limit
+	Shared   *memory.Part // what all queries may hold together; nil: no limit
+	Workers  int          // goroutines for aggregates; below 2: none but the caller's
+	Snapshot int64        // to read where a scan says nothing else; 0: the newest
+	Decode   bool         // compute summaries from samples, as if blocks had none
 
 	Profile *Profile // receives what the operators did; nil: nobody asks
 }
@@ -63,14 +65,29 @@ type Options struct {
 // query is what the operators of one query share.
 type query struct {
 	Options
-	memory *memory
+	memory *ledger
 }
 
 // Run returns the rows of a plan, which has none of the nodes that write, explain
 // or set. Its scalar subqueries are run at once, the rest as the stream is read.
 // The stream's columns are the plan's; it must be closed.
 func Run(ctx context.Context, n plan.Node, o Options) (columnar.Stream, error) {
-	q := &query{Options: o, memory: &memory{limit: o.Memory}}
+	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared}}
+	if readsSamples(n) {
+		if err := q.memory.admit(ctx); err != nil {
+			return nil, err
+		}
+	}
+	s, err := q.run(ctx, n)
+	if err != nil {
+		q.memory.close()
+		return nil, err
+	}
+	return &holding{s, q.memory}, nil
+}
+
+// run returns the rows of a plan, or of a subquery, whose memory is the query's too.
+func (q *query) run(ctx context.Context, n plan.Node) (columnar.Stream, error) {
 	n, err := q.resolveSubqueries(ctx, n)
 	if err != nil {
 		return nil, err

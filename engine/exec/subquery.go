@@ -38,7 +38,7 @@ func (q *query) resolveSubqueries(ctx context.Context, n plan.Node) (plan.Node, 
 // scalar runs a subquery of one column and at most one row.
 func (q *query) scalar(ctx context.Context, s *plan.Subquery) (value plan.Literal, err error) {
 	value = plan.Literal{T: s.Type(), At: s.At}
-	in, err := Run(ctx, s.Plan, q.Options)
+	in, err := q.run(ctx, s.Plan)
 	if err != nil {
 		return value, err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// summaryMorsels cuts a scan of summaries into morsels: runs of series.
-func (q *query) summaryMorsels(ctx context.Context, scan *plan.Scan) ([]morsel, error) {
+// summaryBinding binds a scan of summaries.
+func (q *query) summaryBinding(ctx context.Context, _ *plan.AggregateNode, scan *plan.Scan) (*binding, error) {
 	if scan.Samples == nil || scan.Samples.Summaries == nil {
 		return nil, fmt.Errorf("exec: an aggregate that merges reads a scan without summaries")
 	}
@@ -31,19 +31,23 @@ func (q *query) summaryMorsels(ctx context.Context, scan *plan.Scan) ([]morsel, 
 	if b.sel.Bins, err = q.bins(b, scan.Samples.Summaries.Bins); err != nil {
 		return nil, err
 	}
-	parts := []*binding{b}
+	return b, nil
+}
+
+// cutSummaries cuts a binding of a scan of summaries into runs of series.
+func (q *query) cutSummaries(b *binding) []*binding {
 	if want := q.Workers * morselsPerWorker; q.Workers > 1 && len(b.rows) >= want {
-		parts = b.cutSeries(want)
+		return b.cutSeries(want)
 	}
-	morsels := make([]morsel, 0, len(parts))
-	for _, part := range parts {
-		if len(part.rows) > 0 {
-			morsels = append(morsels, func(ctx context.Context, into *aggregator) error {
-				return q.mergeSummaries(ctx, part, into)
-			})
-		}
+	if len(b.rows) == 0 {
+		return nil
 	}
-	return morsels, nil
+	return []*binding{b}
+}
+
+// summaryMorsel aggregates the summaries of a binding.
+func (q *query) summaryMorsel(b *binding) morsel {
+	return func(ctx context.Context, into *aggregator) error { return q.mergeSummaries(ctx, b, into) }
 }
 
 // mergeSummaries feeds the summaries of a binding to an aggregator.

@@ -34,6 +34,7 @@ func rules() []rule {
 		{"prune columns", prune},
 		{"drop projections", everywhere(dropProjects)},
 		{"answer from summaries", everywhere(summaries)},
+		{"order of groups", everywhere(groupOrder)},
 	}
 }
 

@@ -131,4 +131,14 @@ var SystemTables = []*Table{
 		{Name: "rows", Type: Bigint},
 		{Name: "statement", Type: Text},
 	}},
+	{Schema: "system", Name: "memory", Cols: []Field{
+		{Name: "part", Type: Text},
+		{Name: "bytes", Type: Bigint},
+		{Name: "high_bytes", Type: Bigint},
+		{Name: "least_bytes", Type: Bigint},
+		{Name: "most_bytes", Type: Bigint},
+		{Name: "waiting", Type: Bigint},
+		{Name: "waited", Type: Bigint},
+		{Name: "refused", Type: Bigint},
+	}},
 }
