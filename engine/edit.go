@@ -21,7 +21,7 @@ func (e *Engine) editInfo(s *Session, kind columnar.EditKind) (columnar.EditInfo
 	info.Reason, _ = s.Value("trellis.reason")
 	info.Source, _ = s.Value("trellis.source")
 	if e.opts.RequireReason && info.Reason == "" {
-		return info, plan.Errorf(0, plan.CodeNotNull, "an edit needs a reason").WithHint("SET trellis.reason = 'why it is made'.")
+		return info, plan.Errorf(0, plan.CodeNotNull, "an edit needs a reason").WithHint("SET trellis.reason = 'why it is made'; a stream has the option reason.")
 	}
 	return info, nil
 }
