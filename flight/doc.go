@@ -25,8 +25,8 @@
 //     x-trellis-reason, x-trellis-compression and so on, the name of the setting with
 //     hyphens for underscores and without the prefix "trellis.".
 //
-// The options of an ingest, zone, template and columns, come with its command, as JSON
-// in the metadata of the first message on the path samples, or as headers too
+// The options of an ingest, zone, template, columns and edit, come with its command, as
+// JSON in the metadata of the first message on the path samples, or as headers too
 // (x-trellis-template).
 //
 // # Invariants
@@ -44,4 +44,7 @@
 //     handed to the transport, so a slow client slows the engine and holds no memory.
 //   - F5: a handler that panics ends its call with an internal error, and nothing
 //     else.
+//   - F6: a stream of samples that is an edit is committed when the client has ended
+//     it, and in no other case: a call that is cancelled, breaks, or has a batch that
+//     is refused leaves nothing.
 package flight
