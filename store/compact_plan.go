@@ -74,68 +74,115 @@ func (s *Store) planCompaction(ctx context.Context, set *segmentSet, cutoffs map
 		byDecade[decade] = append(byDecade[decade], g)
 	}
 	for _, decade := range slices.Sorted(maps.Keys(byDecade)) { // mixed is the first
-		of := byDecade[decade]
-		if full {
-			useful := decade == mixed
-			if !useful {
-				if useful, err = overlap(ctx, of); err != nil {
-					return nil, err
-				}
-			}
-			if useful {
-				return s.atMost(of), nil
-			}
-			continue
+		var chosen []*liveSegment
+		switch of := byDecade[decade]; {
+		case full && decade == mixed:
+			chosen = of
+		case full:
+			chosen, err = s.chooseAll(ctx, of)
+		default:
+			chosen, err = s.chooseTier(ctx, of)
 		}
-		if tier := fullTier(of); tier != nil {
-			return s.atMost(tier), nil
+		if err != nil || len(chosen) > 0 {
+			return s.atMost(chosen), err
 		}
 	}
 	return nil, nil
 }
 
-// fullTier returns the segments of the lowest tier that has enough of them.
-func fullTier(segments []*liveSegment) []*liveSegment {
+// finished reports whether a segment has its final size: it is only merged again
+// where another one has blocks between its own.
+func (s *Store) finished(g *liveSegment) bool { return g.meta.Size >= seriesParts*s.segmentBytes }
+
+// chooseTier returns the segments of the lowest tier that has enough of them. Those
+// that are large enough already count only where so many have a series in common.
+func (s *Store) chooseTier(ctx context.Context, segments []*liveSegment) ([]*liveSegment, error) {
 	tiers := make(map[int][]*liveSegment)
+	var large []*liveSegment
 	for _, g := range segments {
-		tiers[tierOf(g.meta.Size)] = append(tiers[tierOf(g.meta.Size)], g)
+		switch {
+		case s.finished(g):
+		case g.meta.Size >= s.segmentBytes:
+			large = append(large, g)
+		default:
+			tiers[tierOf(g.meta.Size)] = append(tiers[tierOf(g.meta.Size)], g)
+		}
 	}
 	for _, tier := range slices.Sorted(maps.Keys(tiers)) {
 		if len(tiers[tier]) >= fanIn {
-			return tiers[tier]
+			return tiers[tier], nil
 		}
 	}
-	return nil
+	if len(large) < fanIn {
+		return nil, nil
+	}
+	bySeries := make(map[int64][]*liveSegment)
+	for _, g := range large {
+		reader, err := g.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range reader.Series() {
+			if bySeries[info.ID] = append(bySeries[info.ID], g); len(bySeries[info.ID]) == fanIn {
+				return bySeries[info.ID], nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// chooseAll returns the segments of a decade that can become fewer, or lie better:
+// all but those of final size between whose blocks nobody else has any. None are
+// returned where those that are left have no series in common and are large enough.
+func (s *Store) chooseAll(ctx context.Context, segments []*liveSegment) ([]*liveSegment, error) {
+	type span struct {
+		segment     *liveSegment
+		first, last int64
+	}
+	spans := make(map[int64][]span)
+	for _, g := range segments {
+		reader, err := g.open(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range reader.Series() {
+			spans[info.ID] = append(spans[info.ID], span{g, info.FirstBlock, info.LastBlock})
+		}
+	}
+	chosen, useful := make(map[*liveSegment]bool), false
+	for _, of := range spans {
+		for i, a := range of {
+			for _, b := range of[i+1:] {
+				between := a.first <= b.last && b.first <= a.last
+				if between || !s.finished(a.segment) && !s.finished(b.segment) {
+					chosen[a.segment], chosen[b.segment], useful = true, true, true
+				}
+			}
+		}
+	}
+	small := 0
+	for _, g := range segments {
+		if g.meta.Size < s.segmentBytes {
+			small++
+			chosen[g] = true
+		}
+	}
+	if !useful && small < 2 {
+		return nil, nil
+	}
+	return slices.DeleteFunc(slices.Clone(segments), func(g *liveSegment) bool { return !chosen[g] }), nil
 }
 
 // atMost returns as many of the segments as one merge may read and has memory for,
-// the oldest, and at least two.
+// the smallest, and at least two.
 func (s *Store) atMost(segments []*liveSegment) []*liveSegment {
 	segments = slices.Clone(segments)
-	slices.SortStableFunc(segments, func(a, b *liveSegment) int { return cmp.Compare(a.meta.Version, b.meta.Version) })
+	slices.SortStableFunc(segments, func(a, b *liveSegment) int { return cmp.Compare(a.meta.Size, b.meta.Size) })
 	segments = segments[:min(len(segments), mergeMost)]
 	for most := s.memory.Compaction.Most(); most > 0 && len(segments) > 2 && s.compactionBytes(segments) >= most; {
 		segments = segments[:len(segments)-1]
 	}
 	return segments
-}
-
-// overlap reports whether two of the segments have a series in common.
-func overlap(ctx context.Context, segments []*liveSegment) (bool, error) {
-	seen := make(map[int64]bool)
-	for _, g := range segments {
-		reader, err := g.open(ctx)
-		if err != nil {
-			return false, err
-		}
-		for _, info := range reader.Series() {
-			if seen[info.ID] {
-				return true, nil
-			}
-			seen[info.ID] = true
-		}
-	}
-	return false, nil
 }
 
 // outlived returns a segment of which a good part has outlived its retention; nil

@@ -97,7 +97,7 @@ func (m *model) everything() columnar.Selection {
 }
 
 // holds reports whether the store has just what the model has.
-func (m *model) holds(t *testing.T, d *database) bool {
+func (m *model) holds(t testing.TB, d *database) bool {
 	t.Helper()
 	got := readSamples(t, d.Store, m.everything())
 	for i := range got {

@@ -125,7 +125,7 @@ func (o *overlay) add(next *columnar.Block, edit int64) {
 	}
 }
 
-// set gives slot i an operation, without a value and good.
+// set gives slot i an operation: good, and without a value where one is written.
 func (o *overlay) set(i int, op slotOp, edit int64) {
 	o.any = true
 	o.Marks[i], o.Edits[i], o.Status[i] = columnar.Mark(op), edit, columnar.StatusGood
@@ -134,6 +134,8 @@ func (o *overlay) set(i int, op slotOp, edit int64) {
 	o.Present.Clear(i)
 	if op != opDelete {
 		o.Present.Set(i)
+	}
+	if op == opWrite {
 		o.Void.Set(i)
 	}
 }

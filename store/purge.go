@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -94,8 +95,16 @@ func (p *purge) run(ctx context.Context, record meta.Edit) (columnar.EditResult,
 // findLive finds the present versions of the blocks.
 func (p *purge) findLive(ctx context.Context) error {
 	p.live = make(map[int64]string)
+	if len(p.ranges) == 0 {
+		return nil
+	}
+	// Blocks go as a whole, also where no slot of them begins in a range.
+	g := p.series.Grid
+	span := columnar.Range{
+		From: g.BlockTime(g.Block(g.Slot(p.ranges[0].From))), To: g.BlockTime(g.Block(g.Slot(p.ranges[len(p.ranges)-1].To)) + 1),
+	}
 	v := &view{store: p.store, set: p.store.present(), counters: new(columnar.Counters)}
-	sel := &columnar.Selection{Series: []columnar.Series{p.series}, Ranges: [][]columnar.Range{p.ranges}}
+	sel := &columnar.Selection{Series: []columnar.Series{p.series}, Ranges: [][]columnar.Range{{span}}}
 	places, err := v.entries(ctx, sel, 0)
 	for _, at := range places {
 		p.live[at.number()] = at.segment.meta.Name
@@ -156,7 +165,7 @@ func (p *purge) segment(ctx context.Context, m meta.Segment) error {
 // rest writes the blocks of a segment that stay to another one.
 func (p *purge) rest(ctx context.Context, g *liveSegment, reader *segment.Reader) (meta.Segment, error) {
 	out := p.store.newSink(true, g.meta.History)
-	out.limit = 1 << 62 // one segment takes the place of one
+	out.limit = math.MaxInt64 / seriesParts // one segment takes the place of one
 	var c copier
 	for _, info := range reader.Series() {
 		x, err := p.store.index(ctx, g, info.ID)

@@ -13,11 +13,11 @@ import (
 	"github.com/trellisdb/trellis/store/object"
 )
 
-// segmentBytes is the size from which on a segment takes no other series, and
-// seriesBytesMost the one from which on it takes no block at all.
+// segmentBytes is the size from which on a segment takes no other series; from
+// seriesParts times that on it takes no block at all.
 const (
-	segmentBytes    = 512 << 20
-	seriesBytesMost = 4 * segmentBytes
+	segmentBytes = 512 << 20
+	seriesParts  = 4
 )
 
 // sink writes blocks, which come in the order of a segment, to the bucket: to one
@@ -55,7 +55,7 @@ func (s *Store) newSink(versions, history bool) *sink {
 func (k *sink) add(ctx context.Context, b *encodedBlock) error {
 	if k.up != nil {
 		size := k.up.size.Load()
-		if size >= k.limit && b.series.ID != k.series || size >= seriesBytesMost/segmentBytes*k.limit {
+		if size >= k.limit && b.series.ID != k.series || size >= seriesParts*k.limit {
 			if err := k.end(); err != nil {
 				return err
 			}

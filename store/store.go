@@ -80,9 +80,8 @@ type Store struct {
 	writer
 	config
 
-	indexes *otter.Cache[indexKey, *segment.Index]
-	layouts *otter.Cache[layoutKey, *layout]
-	known   seriesCache
+	caches
+	known seriesCache
 	budget
 
 	appending sync.RWMutex  // held by appends while they are under way
@@ -114,6 +113,12 @@ type objects struct {
 type budget struct {
 	memory *memory.Parts
 	cached *memory.Hold // what the caches hold
+}
+
+// caches hold what segments say of series.
+type caches struct {
+	indexes *otter.Cache[indexKey, *segment.Index]
+	layouts *otter.Cache[layoutKey, *layout]
 }
 
 // totals are sums since the store was opened, in bytes.
