@@ -203,6 +203,29 @@ func TestWhatIsWrittenDuringAnEditIsNotEdited(t *testing.T) {
 	d.want("SELECT value, edit FROM samples WHERE series = 'a' AND time >= '2024-03-02'", "-1|replaced\n")
 }
 
+func TestAnEditThatTakesTooLongLeavesNothing(t *testing.T) {
+	d := openEdited(t, nil)
+	d.exec("SET statement_timeout = 20")
+	_, err := d.try(d.s, "UPDATE samples SET value = (SELECT count(*) FROM generate_series(1, 2000000) a, generate_series(1, 1000) b)")
+	if !errors.Is(err, engine.ErrTimeout) {
+		t.Errorf("it ends with %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	st, err := d.Engine.Prepare(t.Context(), d.s, "DELETE FROM samples WHERE value > 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Engine.Exec(ctx, d.s, st, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("an edit that is not wanted any more ends with %v", err)
+	}
+	d.exec("SET statement_timeout = 0")
+	d.want("SELECT count(*), count(edit), (SELECT count(*) FROM edits) FROM samples", "172800|0|0\n")
+	if n := d.exec("UPDATE samples SET value = 1 WHERE series = 'a' AND time < '2024-03-01 00:01'"); n != 60 {
+		t.Errorf("the next edit touches %d", n)
+	}
+}
+
 func TestDeletedRangesAreNotRead(t *testing.T) {
 	d := openEdited(t, nil)
 	d.exec("CALL flush()")

@@ -106,6 +106,18 @@ func (p *past) tooFar(ctx context.Context, all []meta.Snapshot, mistake *plan.Er
 	return mistake.WithHint("%s", hint)
 }
 
+// purged is the mistake of asking for what a snapshot had and was removed for good.
+func (e *Engine) purged(ctx context.Context, p *columnar.PurgedError) error {
+	name := fmt.Sprint(p.Series)
+	if v, err := e.view(ctx); err == nil {
+		if i := slices.IndexFunc(v.series, func(s meta.Series) bool { return s.ID == p.Series }); i >= 0 {
+			name = v.series[i].Name
+		}
+	}
+	return plan.Errorf(0, plan.CodeInvalidValue, "what snapshot %d had of series %q in that time was purged by edit %d", p.Snapshot, name, p.Edit).
+		WithHint("Leave out the series, or the time that system.edit_ranges has of the edit.")
+}
+
 // functions returns the table functions that the engine itself answers for.
 func (r *run) functions() map[string]exec.TableFunction {
 	return map[string]exec.TableFunction{
@@ -115,7 +127,7 @@ func (r *run) functions() map[string]exec.TableFunction {
 }
 
 // samplesHistory yields the versions of the samples of a series in a range.
-func (r *run) samplesHistory(ctx context.Context, args []plan.Literal) (columnar.Stream, error) {
+func (r *run) samplesHistory(ctx context.Context, args []plan.Literal, _ []int32) (columnar.Stream, error) {
 	s, err := r.view.find(args[0].Value.(string), args[0].At)
 	if err != nil {
 		return nil, err
@@ -238,8 +250,8 @@ func (h *history) edit(ctx context.Context, id int64) (*meta.Edit, error) {
 	return e, nil
 }
 
-// changes yields the ranges in which two snapshots differ.
-func (r *run) changes(ctx context.Context, args []plan.Literal) (columnar.Stream, error) {
+// changes yields the ranges of series in which two snapshots differ.
+func (r *run) changes(ctx context.Context, args []plan.Literal, rows []int32) (columnar.Stream, error) {
 	var ids [2]int64
 	for i := range ids {
 		var err error
@@ -250,9 +262,13 @@ func (r *run) changes(ctx context.Context, args []plan.Literal) (columnar.Stream
 	if ids[0] > ids[1] {
 		return nil, plan.Errorf(args[0].At, plan.CodeInvalidValue, "snapshot %d is newer than %d", ids[0], ids[1]).WithHint("changes(older, newer)")
 	}
+	series := make([]columnar.Series, len(rows))
+	for i, at := range rows {
+		series[i] = r.view.table.Series[at]
+	}
 	return pull(plan.Changes.Cols, func(row func(values ...any) bool) error {
-		return r.engine.opts.Store.Changes(ctx, r.view.table.Series, ids[0], ids[1], func(c columnar.Change) bool {
-			return row(r.view.series[c.Series].Name, c.From, c.To, c.Inserted, c.Replaced, c.Deleted)
+		return r.engine.opts.Store.Changes(ctx, series, ids[0], ids[1], func(c columnar.Change) bool {
+			return row(r.view.series[rows[c.Series]].Name, c.From, c.To, c.Inserted, c.Replaced, c.Deleted)
 		})
 	}), nil
 }

@@ -28,6 +28,7 @@ func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []p
 	}
 	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
 	defer e.queries.end(q)
+	defer q.limit(s)()
 	r, err := e.newRun(ctx, s, st, params)
 	if err != nil {
 		return 0, err
@@ -57,7 +58,7 @@ func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []p
 	default:
 		err = fmt.Errorf("engine: a %T is no update", node)
 	}
-	return n, ended(ctx, err)
+	return n, e.ended(ctx, err)
 }
 
 // drain calls f for every batch of a plan that has been optimized, with the columns

@@ -24,7 +24,11 @@ func (q *query) buildTableCall(n *plan.TableCall) (columnar.Stream, error) {
 				return nil, err
 			}
 		}
-		return open(ctx, args)
+		series, err := q.chooseSeries(n.SeriesWhere)
+		if err != nil {
+			return nil, err
+		}
+		return open(ctx, args, series)
 	}}, nil
 }
 

@@ -86,15 +86,27 @@ func TestEveryScanReadsItsSnapshot(t *testing.T) {
 func TestATableFunctionGetsTheValuesOfItsArguments(t *testing.T) {
 	src, table := newPlant(t)
 	var got []plan.Literal
+	var chosen []int32
 	o := exec.Options{Source: src, Series: table, Env: env(t), Functions: map[string]exec.TableFunction{
-		"changes": func(_ context.Context, args []plan.Literal) (columnar.Stream, error) {
-			got = args
+		"changes": func(_ context.Context, args []plan.Literal, series []int32) (columnar.Stream, error) {
+			got, chosen = args, series
 			return exec.Run(t.Context(), &plan.Values{Cols: plan.Changes.Cols, Rows: [][]plan.Expr{nulls(plan.Changes.Cols), nulls(plan.Changes.Cols)}}, exec.Options{Env: env(t)})
 		},
 	}}
 	rows := values(t, sqlPlan(t, o, "SELECT count(*) FROM changes(3 + 4, (SELECT 9)) WHERE series IS NULL"), o)
 	if len(got) != 2 || got[0].Value != int64(7) || got[1].Value != int64(9) || rows[0][0] != int64(2) {
 		t.Errorf("changes(7, 9) got %v and yields %v", got, rows)
+	}
+	if len(chosen) != 0 {
+		t.Errorf("series that is NULL is true for %v", chosen)
+	}
+	values(t, sqlPlan(t, o, "SELECT count(*) FROM changes(3, 4) WHERE inserted IS NULL"), o)
+	if len(chosen) != len(table.Series) {
+		t.Errorf("of %d series, %v are asked for", len(table.Series), chosen)
+	}
+	values(t, sqlPlan(t, o, "SELECT count(*) FROM changes(3, 4) WHERE series >= (SELECT max(series) FROM series)"), o)
+	if len(chosen) != 1 || int(chosen[0]) != len(table.Series)-1 {
+		t.Errorf("of %d series, %v are asked for", len(table.Series), chosen)
 	}
 	for _, statement := range []string{"SELECT * FROM changes(3, nullif(3, 3))", "SELECT * FROM samples_history('a', now(), now())"} {
 		var mistake *plan.Error

@@ -39,8 +39,9 @@ type SeriesTable struct {
 type Table func(ctx context.Context) (columnar.Stream, error)
 
 // TableFunction opens the rows of a table function for its arguments, which are not
-// NULL unless their parameters allow it.
-type TableFunction func(ctx context.Context, args []plan.Literal) (columnar.Stream, error)
+// NULL unless their parameters allow it. series are the rows of the series table that
+// are wanted, in order.
+type TableFunction func(ctx context.Context, args []plan.Literal, series []int32) (columnar.Stream, error)
 
 // Options are what a query runs with.
 type Options struct {

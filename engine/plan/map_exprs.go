@@ -49,7 +49,7 @@ func (m *exprMapper) node(n Node) Node {
 	case *Generate:
 		return &Generate{From: m.one(n.From), To: m.one(n.To), Step: m.one(n.Step), Col: n.Col}
 	case *TableCall:
-		return &TableCall{Routine: n.Routine, Args: m.list(n.Args), Alias: n.Alias}
+		return &TableCall{Routine: n.Routine, Args: m.list(n.Args), Alias: n.Alias, SeriesWhere: m.one(n.SeriesWhere)}
 	case *CallProcedure:
 		return &CallProcedure{Routine: n.Routine, Args: m.list(n.Args)}
 	case *Filter:

@@ -118,6 +118,10 @@ type TableCall struct {
 	Routine *Routine
 	Args    []Expr
 	Alias   string
+
+	// SeriesWhere chooses the series of Changes: a condition over the columns of the
+	// table series; nil: all. The optimizer fills it in.
+	SeriesWhere Expr
 }
 
 // Filter keeps the rows for which Where is true.

@@ -129,6 +129,7 @@ func describe(n Node) (title string, lines []string) {
 			title += " " + quoteIdent(n.Alias)
 		}
 		d.arguments(n.Routine, n.Args)
+		d.add("Series", optionalOver(n.SeriesWhere, Series.Cols))
 	case *Filter:
 		title = "Filter"
 		d.add("Where", printExpr(n.Where, in))

@@ -37,6 +37,11 @@ func validateNode(n Node) error {
 			return fmt.Errorf("range of %s and %s for a column of %s", n.From.Type(), n.To.Type(), n.Col.Type)
 		}
 	case *TableCall:
+		if n.SeriesWhere != nil {
+			if err := validateCondition(n.SeriesWhere, Series.Cols); err != nil {
+				return err
+			}
+		}
 		return validateArguments(n.Routine, n.Args)
 	case *CallProcedure:
 		return validateArguments(n.Routine, n.Args)
