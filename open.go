@@ -32,9 +32,12 @@ type Options struct {
 	HeadBytes   int64 // bytes of samples that are in no segment yet
 	HeadAge     time.Duration
 	CacheBytes  int64 // bytes of segment indexes held in memory
+	CompactRate int64 // bytes per second that merging segments in the background writes; negative: it is off
 	Seed        uint64
 
-	Memory *memory.Parts // what everything may hold together; nil: no limit
+	RequireReason bool          // refuse edits without a reason (SET trellis.reason)
+	Admins        []string      // users that may call privileged procedures; those without a name always may
+	Memory        *memory.Parts // what everything may hold together; nil: no limit
 }
 
 // DB is an open database.
@@ -66,7 +69,8 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	cells, err := store.Open(ctx, store.Options{
 		Bucket: bucket, Catalog: catalog, LogDir: filepath.Join(opts.Dir, "wal"), Clock: opts.Clock, Logger: opts.Logger,
 		HeadBytes: opts.HeadBytes, HeadAge: opts.HeadAge, CacheBytes: opts.CacheBytes, Workers: opts.Workers,
-		Memory: opts.Memory,
+		CompactRate: opts.CompactRate,
+		Memory:      opts.Memory,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), catalog.Close())
@@ -74,6 +78,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	questions := engine.New(engine.Options{
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
+		RequireReason: opts.RequireReason, Admins: opts.Admins,
 		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries,
 	})
 	return &DB{Engine: questions, Store: cells, Catalog: catalog, Memory: opts.Memory}, nil

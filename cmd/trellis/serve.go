@@ -32,8 +32,8 @@ When it is ready it prints one line, "listening on HOST:PORT".
 
 Every flag may stand in a YAML file instead (--config), without its dashes, or in an
 environment variable: TRELLIS_METRICS_LISTEN for --metrics-listen. A flag counts more
-than the environment, that more than the file. Several users in TRELLIS_USER are
-separated by commas.
+than the environment, that more than the file. Several users in TRELLIS_USER, and
+administrators in TRELLIS_ADMIN, are separated by commas.
 
 The memory limit is that of the whole process: ingest, flushes, queries and caches
 together stay below it. Writers wait while there is no room for what they send;
@@ -123,6 +123,10 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	admins, err := s.config.admins(users)
+	if err != nil {
+		return err
+	}
 	tls, err := s.config.tls()
 	if err != nil {
 		return err
@@ -130,6 +134,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.db, err = trellis.Open(ctx, trellis.Options{
 		Dir: s.config.Data, Clock: now, Logger: s.logger, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
 		QueryMemory: shares.Statement, HeadBytes: shares.Head, CacheBytes: shares.Caches, Memory: memory.NewParts(shares),
+		RequireReason: s.config.RequireReason, Admins: admins,
 	})
 	if err != nil {
 		return openError(err, s.config.Data, "stop it, or choose another directory with --data")

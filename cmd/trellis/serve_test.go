@@ -46,7 +46,7 @@ func config(t *testing.T, args ...string) (*serveConfig, error) {
 
 func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "trellis.yaml")
-	text := "data: from-file\nlisten: file:1\nlog-level: warn\nuser: [\"ada:1\", \"bob:2\"]\nshutdown-timeout: 5s\nallow-remote: true\n"
+	text := "data: from-file\nlisten: file:1\nlog-level: warn\nuser: [\"ada:1\", \"bob:2\"]\nshutdown-timeout: 5s\nallow-remote: true\nrequire-reason: true\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	}
 	want := &serveConfig{
 		Data: "from-file", Listen: "env:2", LogLevel: "debug", LogFormat: "text", Users: []string{"ada:1", "bob:2"},
-		ShutdownTimeout: 5 * time.Second, AllowRemote: true,
+		ShutdownTimeout: 5 * time.Second, AllowRemote: true, Admins: []string{}, RequireReason: true,
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the settings are\n%+v, want\n%+v", c, want)
@@ -69,6 +69,10 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	t.Setenv("TRELLIS_USER", "cy:3,di:4")
 	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Users, []string{"cy:3", "di:4"}) || c.Data != "from-file" {
 		t.Errorf("the settings are %+v, %v", c, err)
+	}
+	t.Setenv("TRELLIS_ADMIN", "cy,di")
+	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Admins, []string{"cy", "di"}) {
+		t.Errorf("the administrators are %q, %v", c.Admins, err)
 	}
 	if c, err = config(t, "--user", "ed:5"); err != nil || !reflect.DeepEqual(c.Users, []string{"ed:5"}) {
 		t.Errorf("the users are %q, %v", c.Users, err)
