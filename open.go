@@ -28,9 +28,12 @@ type Options struct {
 	HeadBytes   int64 // bytes of samples that are in no segment yet
 	HeadAge     time.Duration
 	CacheBytes  int64 // bytes of segment indexes held in memory
+	CompactRate int64 // bytes per second that merging segments in the background writes; negative: neither that nor garbage collection
 	Seed        uint64
 
-	Memory *memory.Parts // what everything may hold together; nil: no limit
+	RequireReason bool          // refuse edits without a reason (SET trellis.reason)
+	Admins        []string      // users that may call privileged procedures; those without a name always may
+	Memory        *memory.Parts // what everything may hold together; nil: no limit
 
 	Bucket    string // where segments are, see Place; empty: in Dir
 	Catalog   string // where the catalog is, see Place; empty: in Dir
@@ -45,7 +48,6 @@ type Upkeep struct {
 	LeaseTTL     time.Duration // how long the writer's lease outlives its holder
 	Keep         time.Duration // how long snapshots stay readable; negative: for ever
 	Grace        time.Duration // how long an object outlives the last reference to it
-	CompactRate  int64         // bytes per second that compaction writes; negative: no upkeep in the background
 	SegmentBytes int64         // size from which on a segment takes no other series
 }
 
@@ -82,7 +84,8 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	cells, err := store.Open(ctx, store.Options{
 		Bucket: storage.Bucket, Catalog: catalog, LogDir: storage.Place.LogDir(), Clock: opts.Clock, Logger: opts.Logger,
 		HeadBytes: opts.HeadBytes, HeadAge: opts.HeadAge, CacheBytes: opts.CacheBytes, Workers: opts.Workers,
-		Memory: opts.Memory, LeaseTTL: up.LeaseTTL, Keep: up.Keep, Grace: up.Grace, CompactRate: up.CompactRate, SegmentBytes: up.SegmentBytes,
+		Memory: opts.Memory, CompactRate: opts.CompactRate,
+		LeaseTTL: up.LeaseTTL, Keep: up.Keep, Grace: up.Grace, SegmentBytes: up.SegmentBytes,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), storage.Close())
@@ -90,6 +93,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 	questions := engine.New(engine.Options{
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
+		RequireReason: opts.RequireReason, Admins: opts.Admins,
 		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries,
 	})
 	return &DB{Engine: questions, Store: cells, Catalog: catalog, Memory: opts.Memory, Storage: storage}, nil

@@ -43,6 +43,7 @@ var settings = map[string]setting{
 	"trellis.summaries":           {"on", "Whether aggregates may be answered from block summaries.", checkSwitch},
 	"trellis.reason":              {"", "Why edits of this session are made.", checkAny},
 	"trellis.source":              {"", "Where the data of this session's edits comes from.", checkAny},
+	"trellis.backfill":            {"off", "Whether INSERT INTO samples is an edit of kind backfill.", checkSwitch},
 	"datestyle":                   {"ISO, MDY", "How dates are written.", checkOneOf("ISO, MDY", "ISO")},
 	"intervalstyle":               {"postgres", "How intervals are written.", checkOneOf("postgres")},
 	"client_encoding":             {"UTF8", "The client's encoding.", checkOneOf("UTF8", "utf-8", "unicode")},

@@ -37,8 +37,8 @@ lease lasts, and says whose that is.
 
 Every flag may stand in a YAML file instead (--config), without its dashes, or in an
 environment variable: TRELLIS_METRICS_LISTEN for --metrics-listen. A flag counts more
-than the environment, that more than the file. Several users in TRELLIS_USER are
-separated by commas.
+than the environment, that more than the file. Several users in TRELLIS_USER, and
+administrators in TRELLIS_ADMIN, are separated by commas.
 
 The memory limit is that of the whole process: ingest, flushes, queries and caches
 together stay below it. Writers wait while there is no room for what they send;
@@ -130,6 +130,10 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	admins, err := s.config.admins(users)
+	if err != nil {
+		return err
+	}
 	tls, err := s.config.tls()
 	if err != nil {
 		return err
@@ -137,6 +141,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	opts := trellis.Options{
 		Dir: s.config.Data, Clock: now, Logger: s.logger, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
 		QueryMemory: shares.Statement, HeadBytes: shares.Head, CacheBytes: shares.Caches, Memory: memory.NewParts(shares),
+		RequireReason: s.config.RequireReason, Admins: admins,
 	}
 	if err := s.config.Storage.options(&opts); err != nil {
 		return err

@@ -40,6 +40,8 @@ type serveConfig struct {
 	TLSKey          string        `koanf:"tls-key"`
 	TLSClientCA     string        `koanf:"tls-client-ca"`
 	Users           []string      `koanf:"user"`
+	Admins          []string      `koanf:"admin"`
+	RequireReason   bool          `koanf:"require-reason"`
 	ShutdownTimeout time.Duration `koanf:"shutdown-timeout"`
 
 	Storage storageConfig `koanf:",squash"`
@@ -82,7 +84,7 @@ func (c *storageConfig) options(o *trellis.Options) (err error) {
 	if up.Keep, err = parseAge("keep-snapshots", c.KeepSnapshots); err != nil {
 		return err
 	}
-	if up.CompactRate, err = parseBytes("compact-rate", c.CompactRate); err != nil {
+	if o.CompactRate, err = parseBytes("compact-rate", c.CompactRate); err != nil {
 		return err
 	}
 	if up.SegmentBytes, err = parseBytes("segment-size", c.SegmentSize); err != nil {
@@ -115,6 +117,8 @@ func addServeFlags(flags *pflag.FlagSet) {
 	flags.String("tls-key", "", "PEM file with the key of the certificate")
 	flags.String("tls-client-ca", "", "PEM file with the authorities whose clients are let in (mTLS)")
 	flags.StringArray("user", nil, "name:password of a user, may be repeated; none: whoever reaches the server may use it")
+	flags.StringArray("admin", nil, "user who may purge, compact and say what is kept for how long, may be repeated; without users everybody may")
+	flags.Bool("require-reason", false, "refuse edits without a reason (SET trellis.reason = '...')")
 	flags.Duration("shutdown-timeout", 30*time.Second, "how long a stop waits for calls that are under way")
 }
 
@@ -144,7 +148,7 @@ func loadServeConfig(flags *pflag.FlagSet) (*serveConfig, error) {
 		switch {
 		case flags.Lookup(key) == nil || key == "config":
 			return "", nil // of some other program of ours
-		case key == "user":
+		case key == "user" || key == "admin":
 			return key, strings.Split(value, ",")
 		}
 		return key, value
@@ -246,6 +250,16 @@ func (c *serveConfig) tls() (*tls.Config, error) {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 	}
 	return config, nil
+}
+
+// admins returns the names of the administrators, each of whom has to be a user.
+func (c *serveConfig) admins(users map[string]string) ([]string, error) {
+	for _, name := range c.Admins {
+		if _, ok := users[name]; !ok {
+			return nil, fmt.Errorf("--admin %s: there is no such user: add --user %s:password", name, name)
+		}
+	}
+	return c.Admins, nil
 }
 
 // names returns the names of the users, for the log.

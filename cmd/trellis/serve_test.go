@@ -47,7 +47,7 @@ func config(t *testing.T, args ...string) (*serveConfig, error) {
 
 func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "trellis.yaml")
-	text := "data: from-file\nlisten: file:1\nlog-level: warn\nuser: [\"ada:1\", \"bob:2\"]\nshutdown-timeout: 5s\nallow-remote: true\n"
+	text := "data: from-file\nlisten: file:1\nlog-level: warn\nuser: [\"ada:1\", \"bob:2\"]\nshutdown-timeout: 5s\nallow-remote: true\nrequire-reason: true\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	}
 	want := &serveConfig{
 		Data: "from-file", Listen: "env:2", LogLevel: "debug", LogFormat: "text", Users: []string{"ada:1", "bob:2"},
-		ShutdownTimeout: 5 * time.Second, AllowRemote: true,
+		ShutdownTimeout: 5 * time.Second, AllowRemote: true, Admins: []string{}, RequireReason: true,
 		Storage: storageConfig{
 			CacheSize: "10GiB", KeepSnapshots: "30d", Grace: 15 * time.Minute, CompactRate: "64MiB", SegmentSize: "512MiB", LeaseTTL: 30 * time.Second,
 		},
@@ -73,6 +73,10 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	t.Setenv("TRELLIS_USER", "cy:3,di:4")
 	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Users, []string{"cy:3", "di:4"}) || c.Data != "from-file" {
 		t.Errorf("the settings are %+v, %v", c, err)
+	}
+	t.Setenv("TRELLIS_ADMIN", "cy,di")
+	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Admins, []string{"cy", "di"}) {
+		t.Errorf("the administrators are %q, %v", c.Admins, err)
 	}
 	if c, err = config(t, "--user", "ed:5"); err != nil || !reflect.DeepEqual(c.Users, []string{"ed:5"}) {
 		t.Errorf("the users are %q, %v", c.Users, err)
@@ -95,8 +99,8 @@ func TestWhereTheDataIsMayStandInTheFileAndTheEnvironment(t *testing.T) {
 	if err := c.Storage.options(&o); err != nil {
 		t.Fatal(err)
 	}
-	want := trellis.Upkeep{LeaseTTL: 10 * time.Second, Keep: -1, Grace: time.Hour, CompactRate: -1, SegmentBytes: 512 << 20}
-	if o.Upkeep != want || o.CacheDisk != 1<<30 {
+	want := trellis.Upkeep{LeaseTTL: 10 * time.Second, Keep: -1, Grace: time.Hour, SegmentBytes: 512 << 20}
+	if o.Upkeep != want || o.CacheDisk != 1<<30 || o.CompactRate != -1 {
 		t.Errorf("%+v, %d", o.Upkeep, o.CacheDisk)
 	}
 	p := o.Place()

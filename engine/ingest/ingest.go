@@ -33,6 +33,9 @@ type Options struct {
 	// Renamed gives columns of the batch the names that long batches have, as
 	// "tag" → "series"; nil: none.
 	Renamed map[string]string
+	// Starts says that times are those at which slots begin, whatever end of its
+	// interval a series stamps.
+	Starts bool
 }
 
 // Counts say what became of the rows that a Reader has seen.
@@ -146,6 +149,7 @@ func (r *Reader) find(ctx context.Context, names []string, rows []int) ([]*targe
 			s.ID, s.Name = 0, names[i]
 			s = s.WithDefaults()
 		}
+		s.LabelEnd = s.LabelEnd && !r.opts.Starts
 		t := &target{meta: s, missed: missed, fresh: true}
 		if len(s.States) > 0 {
 			t.states = make(map[string]int64, len(s.States))
