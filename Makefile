@@ -3,12 +3,13 @@
 GO     ?= go
 PYTHON ?= python3
 
-# How long a fuzz target, a benchmark and the soak test run, and how often the
-# crash test kills the server.
+# How long a fuzz target, a benchmark and the soak test run, how often the crash
+# test kills the server, and the sample period of the memory test.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 SOAK      ?= 10m
 CRASHES   ?= 100
+MEMORY    ?= 1h
 
 # SQLite's C code, translated to Go, guards its memory itself. To watch it, too, would
 # make whatever has a catalog four times slower.
@@ -18,17 +19,20 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
-.PHONY: help test build demo lint format fuzz soak crash bench generate tzdata clean need-go
+.PHONY: help test build s3server demo lint format fuzz soak crash memory bench sizes generate tzdata clean need-go
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-test: build .venv ## run all tests: Go with the race detector, lint, clients
+test: build s3server .venv .postgres ## run all tests: Go with the race detector, lint, clients
 	$(GO) test $(RACE) -timeout 12m ./...
 	.venv/bin/python -m pytest -q clients/python/tests
 
 build: need-go ## build the program: build/bin/trellis
 	$(GO) build -o $(TRELLIS) ./cmd/trellis
+
+s3server: need-go ## build the S3 server that tests start, into build/bin
+	GO=$(GO) .ci/s3server
 
 demo: build ## store and query real data, then stay up
 	$(TRELLIS) demo
@@ -48,8 +52,15 @@ soak: need-go ## write, query, compact and restart for the time SOAK
 crash: build ## kill -9 the server CRASHES times while it is being written to
 	TRELLIS_CRASHES=$(CRASHES) .ci/only TestCrash 2h
 
+memory: build ## ten thousand series, a sample every MEMORY, in a server of 256 MiB
+	TRELLIS_MEMORY=$(MEMORY) .ci/only TestMemory 2h
+
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...
+
+sizes: need-go ## print the bits per value on the data sets in DATA, beside other tools
+	@test -n "$(DATA)" || { echo "Say where the data sets are, as in: make sizes DATA=../data (see benchmarks/sizes/README.md)" >&2; exit 1; }
+	@cd benchmarks/sizes && $(GO) run . "$(abspath $(DATA))"
 
 generate: need-go ## write the assembly of the loops
 	$(GO) generate -skip tzdata ./...
@@ -65,10 +76,12 @@ clean: ## remove what was built
 	rm -rf build .venv
 	-$(GO) clean -testcache
 
-# .ci/venv sees for itself whether there is anything to do.
-.PHONY: .venv
+# These see for themselves whether there is anything to do.
+.PHONY: .venv .postgres
 .venv:
 	.ci/venv
+.postgres:
+	.ci/postgres
 
 need-go:
 	@command -v $(GO) >/dev/null || { echo "Go is needed, at least the version in go.mod, and there is no $(GO): see https://go.dev/doc/install" >&2; exit 1; }

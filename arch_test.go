@@ -44,7 +44,9 @@ var mayImport = map[string][]string{
 	"store":                   {"store/wal", "store/object", "meta", "columnar", "columnar/codec", "columnar/kernel", "columnar/memory", "columnar/segment"},
 	"store/wal":               {"columnar"},
 	"store/object":            {},
+	"store/object/cache":      {"store/object"},
 	"store/object/s3":         {"store/object"},
+	"store/object/s3/s3test":  {"store/object/s3"},
 	"store/object/objecttest": {"store/object"},
 	"store/wal/waltest":       {"store/wal"},
 
@@ -54,6 +56,8 @@ var mayImport = map[string][]string{
 	"meta/tables":   {"meta"},
 	"meta/sqlite":   {"meta", "meta/tables"},
 	"meta/postgres": {"meta", "meta/tables"},
+
+	"meta/postgres/postgrestest": {},
 
 	// Floor 1: the ground that both towers stand on.
 	"columnar":         {"columnar/codec", "columnar/kernel", "columnar/zone"},
@@ -78,11 +82,12 @@ var onlyIn = map[string][]string{
 	"github.com/apache/arrow-go/v18/parquet":      {"cmd/..."},
 	"github.com/pganalyze/pg_query_go":            {"engine/sql"},
 	"github.com/substrait-io":                     {"engine/substrait", "flight"},
+	"github.com/aws":                              {"store/object/s3"},
 	"github.com/mmcloughlin/avo":                  {"columnar/codec/internal/...", "columnar/kernel/internal/..."},
 	"github.com/spf13/cobra":                      {"cmd/..."},
 	"github.com/pressly/goose":                    {"meta/sqlite", "meta/postgres"},
 	"modernc.org/sqlite":                          {"meta/sqlite"},
-	"github.com/jackc/pgx":                        {"meta/postgres"},
+	"github.com/jackc/pgx":                        {"meta/postgres/..."},
 	"database/sql":                                {"meta/tables", "meta/sqlite", "meta/postgres"},
 }
 

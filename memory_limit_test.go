@@ -32,8 +32,9 @@ const (
 	memoryLimit     = 256 << 20
 	memoryAllowance = 8 << 20 // what the resident memory may be above the limit
 	memoryMonths    = 120
-	memoryWriters   = 4
-	memoryReaders   = 3
+	memoryWriters   = 16
+	memoryReaders   = 2
+	memoryAskers    = 6
 	memoryBatch     = 1 << 20 // bytes, about
 )
 
@@ -49,10 +50,10 @@ const byMonth = `SELECT series, time_bucket('1 month', time, 'UTC') AS month, co
 
 // TestMemory writes ten years of ten thousand series into a server that may take 256
 // MiB, as fast as it goes, and asks for all of them by series and month meanwhile. The
-// sample period is a day, or TRELLIS_MEMORY. The server stays below its limit, slows
+// sample period is two days, or TRELLIS_MEMORY. The server stays below its limit, slows
 // the writers down, loses nothing, answers, and refuses what cannot be answered.
 func TestMemory(t *testing.T) {
-	period := 24 * time.Hour
+	period := 48 * time.Hour
 	if text := os.Getenv("TRELLIS_MEMORY"); text != "" {
 		var err error
 		if period, err = time.ParseDuration(text); err != nil {
@@ -82,13 +83,13 @@ func TestMemory(t *testing.T) {
 	m.checkCount(client)
 	began = time.Now()
 	var askers errgroup.Group
-	for range memoryReaders {
+	for range memoryAskers {
 		askers.Go(func() error { return m.ask(m.checkMonth) })
 	}
 	if err := askers.Wait(); err != nil {
 		t.Error(err)
 	}
-	t.Logf("by series and month in %v, by %d at once, %s", time.Since(began).Round(time.Millisecond), memoryReaders, p.memory(t))
+	t.Logf("by series and month in %v, by %d at once, %s", time.Since(began).Round(time.Millisecond), memoryAskers, p.memory(t))
 	m.checkRefused(client)
 	m.checkCount(client)
 	if most := p.status(t, "VmHWM"); most > memoryLimit+memoryAllowance {
@@ -129,7 +130,12 @@ type memoryTest struct {
 	answers atomic.Int64
 }
 
-func (m *memoryTest) slots() int64 { return int64(memoryTo.Sub(memoryFrom) / m.period) }
+// slotAt returns the first slot at an instant or after it.
+func (m *memoryTest) slotAt(t time.Time) int64 {
+	return int64((t.Sub(memoryFrom) + m.period - 1) / m.period)
+}
+
+func (m *memoryTest) slots() int64 { return m.slotAt(memoryTo) }
 
 // memoryValue is the value of slot i of series k.
 func memoryValue(k int, i int64) float64 { return float64((i*7919+int64(k)*104_729)%1000) / 8 }
@@ -184,7 +190,7 @@ func (m *memoryTest) writeSeries(client *flightsql.Client, from, to int) error {
 		if err := json.Unmarshal(result.GetAppMetadata(), &counts); err != nil {
 			return err
 		}
-		if want := (min(at+rows, m.slots())) * int64(to-from); counts.Samples != want {
+		if want := min(at+rows, m.slots()) * int64(to-from); counts.Samples != want {
 			return fmt.Errorf("%d samples are acknowledged, want %d", counts.Samples, want)
 		}
 	}
@@ -281,7 +287,7 @@ func (m *memoryTest) checkMonth(before int64, batch arrow.RecordBatch) error {
 		if int64(months.Value(i)) != month.UnixMicro() {
 			return fmt.Errorf("row %d is of %v, want %v", row, months.Value(i).ToTime(arrow.Microsecond), month)
 		}
-		from, to := int64(month.Sub(memoryFrom)/m.period), int64(month.AddDate(0, 1, 0).Sub(memoryFrom)/m.period)
+		from, to := m.slotAt(month), m.slotAt(month.AddDate(0, 1, 0))
 		sum, least, most := 0.0, memoryValue(k, from), memoryValue(k, from)
 		for s := from; s < to; s++ {
 			v := memoryValue(k, s)

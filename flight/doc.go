@@ -44,7 +44,9 @@
 //     handed to the transport, so a slow client slows the engine and holds no memory.
 //   - F5: a handler that panics ends its call with an internal error, and nothing
 //     else.
-//   - F6: a stream of samples that is an edit is committed when the client has ended
+//   - F6: a batch that comes in is decoded when there is memory for all that becomes of
+//     it. Until then its stream is not read, so a full server slows its clients.
+//   - F7: a stream of samples that is an edit is committed when the client has ended
 //     it, and in no other case: a call that is cancelled, breaks, or has a batch that
 //     is refused leaves nothing.
 package flight

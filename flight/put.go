@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
+	arrowmemory "github.com/apache/arrow-go/v18/arrow/memory"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -162,8 +163,12 @@ func eachBatch(reader flight.MessageReader, f func(n int, batch arrow.RecordBatc
 }
 
 // malformed is the error of a client that sends what is no Arrow data. Errors of the
-// stream itself stay what they are.
+// stream itself, and of waiting for memory, stay what they are.
 func malformed(err error) error {
+	var full *memory.Refusal
+	if errors.As(err, &full) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
 	if s, ok := status.FromError(err); ok {
 		return s.Err()
 	}
@@ -202,7 +207,7 @@ func (w *work) bind(reader flight.MessageReader, limit int) error {
 
 // newReader returns a reader of the batches of a stream.
 func newReader(in *checkedPut) (*flight.Reader, error) {
-	reader, err := flight.NewRecordReader(in, ipc.WithDelayReadSchema(true))
+	reader, err := flight.NewRecordReader(in, ipc.WithDelayReadSchema(true), ipc.WithAllocator(memory.NewAllocator(in.held, arrowmemory.DefaultAllocator)))
 	if err != nil {
 		return nil, malformed(err)
 	}

@@ -2,8 +2,9 @@
 // attributes, segments, snapshots and edits, and the one way in which that
 // changes: a commit.
 //
-// The drivers are packages of their own (meta/sqlite); package metatest holds the
-// acceptance suite that each of them passes.
+// The drivers are packages of their own (meta/sqlite, meta/postgres), and share what
+// both databases do alike (meta/tables); package metatest holds the acceptance suite
+// that each of them passes.
 //
 // # Invariants
 //

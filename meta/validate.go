@@ -26,7 +26,7 @@ const (
 // WithDefaults.
 func (s Series) Validate() error {
 	checks := []func() error{
-		s.checkName, s.checkType, s.Grid.Validate, s.checkZone, s.checkLimits, s.checkCodec, s.checkTexts, s.checkLabels, s.checkStates,
+		s.checkName, s.checkType, s.Grid.Validate, s.checkZone, s.checkLimits, s.checkCodec, s.checkTexts, s.checkLabels, s.checkStates, s.checkRetention,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
@@ -141,6 +141,13 @@ func (s Series) checkStates() error {
 		if j := slices.Index(s.States[:i], state); j >= 0 {
 			return fmt.Errorf("states %d and %d are both named %q: rename one", j, i, state)
 		}
+	}
+	return nil
+}
+
+func (s Series) checkRetention() error {
+	if s.Retention < 0 {
+		return fmt.Errorf("the retention of %d µs is negative: give the age at which samples may go, or 0", s.Retention)
 	}
 	return nil
 }

@@ -69,6 +69,8 @@ func TestValidate(t *testing.T) {
 		{"an enum has any number of states", func(s *meta.Series) { s.Type, s.States = columnar.Enum, []string{"a", "b", "A"} }, ""},
 		{"states differ", func(s *meta.Series) { s.Type, s.States = columnar.Enum, []string{"a", "b", "a"} }, `states 0 and 2 are both named "a"`},
 		{"a state has a name", func(s *meta.Series) { s.Type, s.States = columnar.Enum, []string{"a", ""} }, "state 1 has no name"},
+		{"a retention is an age", func(s *meta.Series) { s.Retention = 1 }, ""},
+		{"a retention is not negative", func(s *meta.Series) { s.Retention = -1 }, "retention of -1 µs is negative"},
 		{"a state is one line", func(s *meta.Series) { s.Type, s.States = columnar.Enum, []string{"a\r"} }, "control character"},
 	}
 	for _, test := range tests {

@@ -126,10 +126,10 @@ func (s *Store) flushHead(ctx context.Context) error {
 	begin := s.clock()
 	if frozen.change == nil {
 		hold, err := s.roomToFlush(ctx, frozen)
-		defer hold.Close()
 		if err != nil {
 			return fmt.Errorf("flush: %w", err)
 		}
+		defer hold.Close()
 		added, stuck, err := s.writeSegments(ctx, frozen, set)
 		if err == nil || len(stuck) > 0 {
 			err = errors.Join(err, s.carry(stuck, err != nil))

@@ -12,6 +12,20 @@ import (
 	"github.com/trellisdb/trellis/columnar/memory"
 )
 
+// parts are the parts of the server's memory, and what the store holds of them for good.
+type parts struct {
+	*memory.Parts
+	cached *memory.Hold // what the caches hold
+}
+
+// newParts returns the parts that are given, or those of no limit.
+func newParts(given *memory.Parts) parts {
+	if given == nil {
+		given = memory.NewParts(memory.Shares{})
+	}
+	return parts{given, given.Caches.Hold()}
+}
+
 // room is what one scan holds on its way to its reader: the results of tasks that run,
 // of those that wait, and the batch that the reader is at. Where the query has no memory
 // for one more task, the scan goes on with fewer at a time; it fails when there is not
@@ -245,22 +259,26 @@ const (
 	indexBytes        = 200
 )
 
-// roomToFlush takes the memory of a flush, and waits for it. It never takes more than
-// the part's most: a flush is what makes room.
+// roomToFlush takes the memory of a flush. It never waits for others, who may wait for
+// the flush: up to the part's least there is room, and what exceeds that is charged.
 func (s *Store) roomToFlush(ctx context.Context, h *head) (*memory.Hold, error) {
 	largest := int64(0)
 	for _, hs := range h.series {
 		largest = max(largest, hs.series.Grid.BlockLen)
 	}
 	n := int64(2*s.workers+1)*bytesPerFlushTask + int64(s.workers)*24*largest + indexBytes*int64(h.blocks())
+	hold := s.memory.Flush.Hold()
 	if most := s.memory.Flush.Most(); most > 0 {
 		n = min(n, most)
 	}
-	hold := s.memory.Flush.Hold()
-	return hold, hold.Reserve(ctx, n)
+	err := hold.Reserve(ctx, min(n, s.memory.Flush.Least()))
+	if err == nil {
+		hold.Set(n)
+	}
+	return hold, err
 }
 
 // countCaches counts what the caches hold.
 func (s *Store) countCaches() {
-	s.cached.Set(int64(s.indexes.WeightedSize() + s.layouts.WeightedSize()))
+	s.memory.cached.Set(int64(s.indexes.WeightedSize() + s.layouts.WeightedSize()))
 }

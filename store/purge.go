@@ -38,7 +38,7 @@ func (s *Store) Purge(ctx context.Context, info columnar.EditInfo, series column
 	if err := s.flushAll(ctx); err != nil { // so that the log has nothing of it either
 		return columnar.EditResult{}, err
 	}
-	p := purge{store: s, series: series, ranges: ranges}
+	p := purge{store: s, series: series, ranges: wholeBlocks(series.Grid, ranges)}
 	record := meta.Edit{ID: id, Kind: columnar.Purge, Who: info.Who, Reason: info.Reason, Source: info.Source}
 	result, err := p.run(ctx, record)
 	if err != nil {
@@ -47,11 +47,27 @@ func (s *Store) Purge(ctx context.Context, info columnar.EditInfo, series column
 	return result, nil
 }
 
+// wholeBlocks returns the ranges of the blocks that ranges touch.
+func wholeBlocks(g columnar.Grid, ranges []columnar.Range) (whole []columnar.Range) {
+	for _, r := range ranges {
+		if r.From == r.To {
+			continue
+		}
+		one := columnar.Range{From: g.BlockTime(g.Block(g.Slot(r.From))), To: g.BlockTime(g.Block(g.Slot(r.To-1)) + 1)}
+		if n := len(whole); n > 0 && whole[n-1].To >= one.From {
+			whole[n-1].To = max(whole[n-1].To, one.To)
+			continue
+		}
+		whole = append(whole, one)
+	}
+	return whole
+}
+
 // purge is a purge under way.
 type purge struct {
 	store    *Store
 	series   columnar.Series
-	ranges   []columnar.Range
+	ranges   []columnar.Range // of whole blocks
 	live     map[int64]string // the segments of the present versions, by block
 	removed  int64            // samples
 	replaced []meta.Replacement
@@ -95,16 +111,8 @@ func (p *purge) run(ctx context.Context, record meta.Edit) (columnar.EditResult,
 // findLive finds the present versions of the blocks.
 func (p *purge) findLive(ctx context.Context) error {
 	p.live = make(map[int64]string)
-	if len(p.ranges) == 0 {
-		return nil
-	}
-	// Blocks go as a whole, also where no slot of them begins in a range.
-	g := p.series.Grid
-	span := columnar.Range{
-		From: g.BlockTime(g.Block(g.Slot(p.ranges[0].From))), To: g.BlockTime(g.Block(g.Slot(p.ranges[len(p.ranges)-1].To)) + 1),
-	}
 	v := &view{store: p.store, set: p.store.present(), counters: new(columnar.Counters)}
-	sel := &columnar.Selection{Series: []columnar.Series{p.series}, Ranges: [][]columnar.Range{{span}}}
+	sel := &columnar.Selection{Series: []columnar.Series{p.series}, Ranges: [][]columnar.Range{p.ranges}}
 	places, err := v.entries(ctx, sel, 0)
 	for _, at := range places {
 		p.live[at.number()] = at.segment.meta.Name

@@ -81,8 +81,8 @@ type Store struct {
 	config
 
 	caches
-	known seriesCache
-	budget
+	known  seriesCache
+	memory parts
 
 	appending sync.RWMutex  // held by appends while they are under way
 	flushing  chan struct{} // holds a token while nobody changes the set of segments
@@ -107,12 +107,6 @@ type writer struct {
 type objects struct {
 	uploads uploads
 	users   users
-}
-
-// budget is the memory that the store may take.
-type budget struct {
-	memory *memory.Parts
-	cached *memory.Hold // what the caches hold
 }
 
 // caches hold what segments say of series.
@@ -194,6 +188,7 @@ func newStore(o Options) *Store {
 		logger:   or(o.Logger, slog.New(slog.DiscardHandler)),
 		flushing: make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),
+		memory:   newParts(o.Memory),
 		config: config{
 			headBytes:    or(o.HeadBytes, defaultHeadBytes),
 			headAge:      or(o.HeadAge, defaultHeadAge),
@@ -206,8 +201,6 @@ func newStore(o Options) *Store {
 			stageDir:     or(o.StageDir, filepath.Join(o.LogDir, "stage")),
 		},
 	}
-	s.memory = or(o.Memory, memory.NewParts(memory.Shares{}))
-	s.cached = s.memory.Caches.Hold()
 	s.state.active = newHead()
 	s.state.changed = make(chan struct{})
 	s.flushing <- struct{}{}
@@ -327,7 +320,7 @@ func (s *Store) Close(ctx context.Context) error {
 	set.release()
 	s.indexes.InvalidateAll()
 	s.layouts.InvalidateAll()
-	s.cached.Close()
+	s.memory.cached.Close()
 	return err
 }
 

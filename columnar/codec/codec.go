@@ -38,6 +38,14 @@ const (
 	Split
 	// Prefix is texts less what they share with the text before.
 	Prefix
+	// Sparse is the usual integer, the others, and where they are.
+	Sparse
+	// Digits is integers parted at a decimal digit into two columns.
+	Digits
+	// Short is one float for all, less its low bytes that are zero.
+	Short
+	// Near is floats as scaled integers, and how far each float is from that.
+	Near
 
 	numCodecs = iota
 )
@@ -45,6 +53,7 @@ const (
 var codecNames = [numCodecs]string{
 	Auto: "auto", Constant: "constant", Raw: "raw", Dictionary: "dictionary", RunLength: "runlength",
 	Decimal: "decimal", Real: "real", Packed: "packed", Planes: "planes", Split: "split", Prefix: "prefix",
+	Sparse: "sparse", Digits: "digits", Short: "short", Near: "near",
 }
 
 // String gives the name that Parse reads.

@@ -144,7 +144,7 @@ func (m mapping) decimals10() uint8 { return m.exponent - m.factor }
 
 // appendDecimal appends values as the decimals that guess found, and reports false
 // when more than limit values are exceptions.
-func (e *Encoder) appendDecimal(dst []byte, values []float64, guess decimalGuess, ints Codec, depth, limit int) (column []byte, needsZstd, ok bool) {
+func (e *Encoder) appendDecimal(dst []byte, values []float64, guess decimalGuess, ints Codec, depth, limit int) (column []byte, slow, ok bool) {
 	lv := &e.levels[depth]
 	m := lv.decimals(guess.mapping, values, guess.narrow)
 	if len(lv.indexes) > limit {

@@ -16,7 +16,7 @@ const (
 
 // appendIntDictionary appends integers as places in the list of the distinct ones,
 // unless those are more than limit.
-func (e *Encoder) appendIntDictionary(dst []byte, v []int64, o order, depth, limit int) (column []byte, needsZstd, ok bool) {
+func (e *Encoder) appendIntDictionary(dst []byte, v []int64, o order, depth, limit int) (column []byte, slow, ok bool) {
 	lv := &e.levels[depth]
 	if depth >= maxDepth || !lv.table.fill(asUint64s(v), limit) {
 		return dst, false, false

@@ -4,8 +4,8 @@
 // Every encoded column is one self-describing byte string; only the number of
 // values is kept elsewhere (by the block). An encoding is chosen by trial:
 // samples of the values narrow the field, the finalists are encoded in full, and
-// the smallest wins. A finalist that needs zstd must be smaller by a set share
-// (see zstdGain), because it decodes several times slower.
+// the smallest wins. A finalist that needs zstd, or digits, must be smaller by a set
+// share (see slowGain), because it decodes several times slower.
 //
 // # Invariants
 //
@@ -44,6 +44,10 @@
 //	            part: the bits above
 //	dictionary  u entries, part: entries, part: index of every value
 //	runlength   u runs, part: value of every run, part: length of every run less 1
+//	sparse      z usual value, u others, part: usual values before each other
+//	            one, part: the others
+//	digits      u step, part: quotients, part: remainders
+//	            value = step × quotient + remainder
 //
 // A frame says how codes become integers:
 //
@@ -52,6 +56,11 @@
 //	predictor: z start (line: and z slope)
 //	z base                                  residual = base + code
 //
+// Sparse suits a value that occurs all over, such as nights without power or a
+// number that stands for none (BtrBlocks, SIGMOD 2023, calls it frequency). Digits
+// part decimals of different precision, 12.34 among numbers with nine decimals, and
+// readings to which a constant or a rounding error was added.
+//
 // Predictors are none (number = residual), line (delta of delta) and smooth k, an
 // exponentially smoothed mean: number = start + residual + sum>>k, then sum +=
 // residual, with sum 0 at first. Smooth 0 is the delta to the previous number.
@@ -59,11 +68,15 @@
 // Floats:
 //
 //	constant    8 bytes
+//	short       the value's bytes from the highest on, less those at the end that
+//	            are zero: none for 0
 //	raw         section: 8 bytes per value
 //	decimal     u8 mapping, u8 exponent, u8 factor, u exceptions,
 //	            with exceptions: parts of their positions and of their values,
 //	            part: integers
 //	real        u8 mapping, part: integers
+//	near        u8 exponent, part: steps, part: integers
+//	            the bits of value = those of integer / 10^exponent + steps
 //	dictionary  u entries, part: entries, part: index of every value
 //	runlength   u runs, part: value of every run, part: length of every run less 1
 //
@@ -74,6 +87,9 @@
 // narrow form for floats that are exact in 32 bits. Real over split integers,
 // whose upper bits go to a dictionary, is ALP's form for real doubles (ALP-RD);
 // real over planes is the byte shuffle.
+//
+// Near is for decimals that went through arithmetic, 0.30000000000000004: steps are
+// how many floats such a value is off.
 //
 // Bits:
 //

@@ -6,10 +6,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdGain is the share, one in so many bytes, by which a column under zstd must
-// be smaller than the best column without it: zstd decodes at a few hundred
-// million values a second, bit packing at a billion and more.
-const zstdGain = 16
+// slowGain is the share, one in so many bytes, by which a slow column, one under
+// zstd or parted into digits, must be smaller than the best column that is not:
+// such columns decode at a few hundred million values a second, bit packing at a
+// billion and more.
+const slowGain = 16
 
 // maxDepth bounds how deep columns nest within a column.
 const maxDepth = 4
@@ -21,6 +22,7 @@ type Encoder struct {
 	zstd     *zstd.Encoder
 	better   *zstd.Encoder // of the better level, made when it is first used
 	thorough bool          // use the better level now
+	quick    bool          // use nothing slow now
 	decoder  *Decoder
 	floats   []float64 // decoded again, for comparison
 	ints     []int64
@@ -85,7 +87,7 @@ type contest struct {
 	dst   []byte
 	start int
 	won   bool
-	zstd  bool // the winner needs zstd
+	slow  bool // the winner is slow
 }
 
 // size is the length of the best column, or a huge number.
@@ -96,21 +98,21 @@ func (c *contest) size() int {
 	return len(c.dst) - c.start
 }
 
-// offer enters a column; it wins when it is smaller, by a margin where it needs
-// zstd and the other does not.
-func (c *contest) offer(column []byte, needsZstd bool) {
+// offer enters a column; it wins when it is smaller, by a margin where it is slow
+// and the other is not.
+func (c *contest) offer(column []byte, slow bool) {
 	if c.won {
 		theirs, ours := c.size(), len(column)
 		switch {
-		case needsZstd && !c.zstd:
-			ours += ours / (zstdGain - 1)
-		case c.zstd && !needsZstd:
-			theirs += theirs / (zstdGain - 1)
+		case slow && !c.slow:
+			ours += ours / (slowGain - 1)
+		case c.slow && !slow:
+			theirs += theirs / (slowGain - 1)
 		}
 		if ours >= theirs {
 			return
 		}
 	}
 	c.dst = append(c.dst[:c.start], column...)
-	c.won, c.zstd = true, needsZstd
+	c.won, c.slow = true, slow
 }

@@ -9,8 +9,9 @@ import (
 )
 
 // AppendFloat64s appends the column of values to dst. With Auto, or a codec that
-// floats do not know, the encoding is chosen by trial. Packed, Planes and Split
-// ask for that layout of the integers behind decimals or real floats. An error
+// floats do not know, the encoding is chosen by trial. Packed, Planes, Split,
+// Sparse and Digits ask for that layout of the integers behind decimals or real
+// floats. An error
 // means that the column did not decode to the same bits, a defect of this package.
 func AppendFloat64s(dst []byte, values []float64, c Codec) ([]byte, error) {
 	return pooled(func(e *Encoder) ([]byte, error) { return e.AppendFloat64s(dst, values, c) })
@@ -63,6 +64,8 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 				dst[i] = v
 			}
 		}
+	case Short:
+		err = decodeShort(dst, r)
 	case Raw:
 		var section []byte
 		section, err = d.section(r, 8*len(dst), compressed)
@@ -73,6 +76,8 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 		err = d.decimal(dst, r, depth)
 	case Real:
 		err = d.real(dst, r, depth)
+	case Near:
+		err = d.near(dst, r, depth)
 	case Dictionary:
 		err = d.floatDictionary(dst, r, depth)
 	case RunLength:
@@ -82,6 +87,37 @@ func (d *Decoder) floats(dst []float64, src []byte, depth int) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%v: %w", c, err)
+	}
+	return nil
+}
+
+// appendConstant appends the column of floats that are all x: short, which is never
+// longer, unless Constant is asked for.
+func appendConstant(dst []byte, x float64, c Codec) []byte {
+	u := math.Float64bits(x)
+	if c == Constant {
+		return binary.LittleEndian.AppendUint64(append(dst, header(floats, Constant, false)), u)
+	}
+	dst = append(dst, header(floats, Short, false))
+	for ; u != 0; u <<= 8 {
+		dst = append(dst, byte(u>>56))
+	}
+	return dst
+}
+
+// decodeShort reads what is left of a float after its header, highest byte first.
+func decodeShort(dst []float64, r *reader) error {
+	b, u := r.rest(), uint64(0)
+	if len(b) > 8 {
+		r.fail("value of %d bytes", len(b))
+		return r.err
+	}
+	for i, x := range b {
+		u |= uint64(x) << (56 - 8*i)
+	}
+	v := math.Float64frombits(u)
+	for i := range dst {
+		dst[i] = v
 	}
 	return nil
 }
@@ -96,21 +132,20 @@ func (e *Encoder) appendFloatsRaw(dst []byte, values []float64, compressed bool)
 }
 
 // appendFloatsAs appends a column with the codec asked for, else chosen by trial,
-// and reports whether it needs zstd.
+// and reports whether it is slow.
 func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth int) ([]byte, bool) {
 	if len(values) == 0 {
 		return append(dst, header(floats, Raw, false)), false
 	}
 	runs := countRuns(asBits(values))
 	if runs == 1 && c != Raw {
-		dst = append(dst, header(floats, Constant, false))
-		return binary.LittleEndian.AppendUint64(dst, math.Float64bits(values[0])), false
+		return appendConstant(dst, values[0], c), false
 	}
 	isNarrow := narrow(values)
 	switch c {
 	case Raw:
 		return e.appendFloatsRaw(dst, values, false), false
-	case Decimal, Packed, Planes, Split:
+	case Decimal, Packed, Planes, Split, Sparse, Digits:
 		guess := guessDecimal(values, isNarrow)
 		limit := len(values)
 		if c != Decimal {
@@ -122,6 +157,10 @@ func (e *Encoder) appendFloatsAs(dst []byte, values []float64, c Codec, depth in
 		return e.appendReal(dst, values, isNarrow, c, depth)
 	case Real:
 		return e.appendReal(dst, values, isNarrow, Auto, depth)
+	case Near:
+		if m, ok := guessNear(values); ok && depth+1 < maxDepth {
+			return e.appendNear(dst, values, m, depth)
+		}
 	case Dictionary:
 		if out, z, ok := e.appendFloatDictionary(dst, values, len(values), depth); ok {
 			return out, z
@@ -144,16 +183,20 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		c.offer(column, z)
 	}
 	guess := guessDecimal(values, isNarrow)
-	isDecimal := false
+	isDecimal, isExact := false, false
 	if guess.cost < 60 {
 		column, z, ok := e.appendDecimal(lv.trial[:0], values, guess, Auto, depth, n/2)
 		if ok {
 			lv.trial = column
 			c.offer(column, z)
-			isDecimal = len(lv.indexes) <= n/16
+			isDecimal, isExact = len(lv.indexes) <= n/16, len(lv.indexes) <= n/exactWorth
 		}
 	}
-	if !isDecimal {
+	if !isExact && !isNarrow {
+		e.tryNear(&c, values, depth)
+	}
+	// The bits of a float32 may be fewer than its digits.
+	if !isDecimal || isNarrow && c.size() > n*narrowWorth/8 {
 		column, z := e.appendReal(lv.trial[:0], values, isNarrow, Auto, depth)
 		lv.trial = column
 		c.offer(column, z)
@@ -168,7 +211,7 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		c.won = false
 		c.offer(e.appendFloatsRaw(lv.trial[:0], values, false), false)
 	}
-	return c.dst, c.zstd
+	return c.dst, c.slow
 }
 
 // appendFloatRuns appends floats as runs of equal ones.
@@ -210,7 +253,7 @@ func (d *Decoder) floatRuns(dst []float64, r *reader, depth int) error {
 
 // appendFloatDictionary appends floats as places in the ascending list of the
 // distinct ones, unless those are more than limit.
-func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, depth int) (column []byte, needsZstd, ok bool) {
+func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, depth int) (column []byte, slow, ok bool) {
 	lv := &e.levels[depth]
 	if !lv.table.fill(asBits(values), limit) {
 		return dst, false, false

@@ -67,7 +67,9 @@ func goldenColumns() []goldenColumn {
 	}
 	scatter := func(i int) int64 { return int64(uint32(i*i+7) * 2654435761 >> 20) }
 	floatColumn("empty", Auto, 0, nil)
-	floatColumn("constant", Auto, 5, func(int) float64 { return math.Copysign(0, -1) })
+	floatColumn("short", Auto, 5, func(int) float64 { return -21.5 })
+	floatColumn("short-zero", Auto, 5, func(int) float64 { return 0 })
+	floatColumn("constant", Constant, 5, func(int) float64 { return math.Copysign(0, -1) })
 	floatColumn("raw", Raw, 4, func(i int) float64 { return []float64{math.NaN(), math.Inf(-1), 5e-324, -1.5}[i] })
 	floatColumn("dictionary", Dictionary, 40, func(i int) float64 { return math.Sqrt(float64(scatter(i) % 5)) })
 	floatColumn("runlength", RunLength, 60, func(i int) float64 { return float64(i/25) / 8 })
@@ -75,6 +77,7 @@ func goldenColumns() []goldenColumn {
 	floatColumn("decimal-divided", Decimal, 40, func(i int) float64 { return float64(123456789012+scatter(i)) / 1e5 })
 	floatColumn("decimal-narrow", Decimal, 40, func(i int) float64 { return float64(float32(scatter(i)%500) / 10) })
 	floatColumn("decimal-exceptions", Decimal, 40, func(i int) float64 { return []float64{20.25, 21.5, 19, math.Pi}[min(i%5, 3)*(i%2)] })
+	floatColumn("near", Near, 60, func(i int) float64 { return 0.1*float64(scatter(i)%90) + 0.2 })
 	floatColumn("real", Real, 20, func(i int) float64 { return math.Sin(float64(i)) })
 	floatColumn("real-narrow", Real, 20, func(i int) float64 { return float64(float32(math.Sin(float64(i)))) })
 	floatColumn("real-planes", Planes, 20, func(i int) float64 { return math.Sqrt(float64(i)) })
@@ -91,6 +94,8 @@ func goldenColumns() []goldenColumn {
 	intColumn("packed-exceptions", Packed, 80, func(i int) int64 { return scatter(i)%8 + int64(i%40/39)*(1-2*int64(i/40))<<40 })
 	intColumn("planes", Planes, 40, func(i int) int64 { return scatter(i) * 1000 })
 	intColumn("split", Split, 200, func(i int) int64 { return scatter(i) << 20 })
+	intColumn("sparse", Sparse, 80, func(i int) int64 { return 7 + scatter(i)*(scatter(i+1)%3/2) })
+	intColumn("digits", Digits, 80, func(i int) int64 { return (scatter(i)-2000)*1e5 + 2450 + scatter(i+3)%5 })
 	intColumn("dictionary", Dictionary, 40, func(i int) int64 { return 1 << (scatter(i) % 4 * 10) })
 	intColumn("runlength", RunLength, 60, func(i int) int64 { return int64(i / 17) })
 	return append(append(all, goldenBits()...), goldenTexts()...)

@@ -95,6 +95,18 @@ func inspect(src []byte, role string, depth int) Description {
 	case Real:
 		d.Parameters = mapping{kind: mappingKind(r.u8("mapping", int(orderedNarrow)))}.String()
 		last("integers")
+	case Sparse:
+		d.Parameters = fmt.Sprintf("usual %d, %d others", r.varint("usual value"), r.uvarint("others"))
+		part("gaps")
+		last("others")
+	case Digits:
+		d.Parameters = fmt.Sprintf("step %d", r.uvarint("step"))
+		part("quotients")
+		last("remainders")
+	case Near:
+		d.Parameters = mapping{kind: decimalDiv, exponent: uint8(r.u8("exponent", maxExponent))}.String()
+		part("steps")
+		last("integers")
 	case Prefix:
 		part("shared lengths")
 		last("rest")
@@ -108,7 +120,7 @@ func inspect(src []byte, role string, depth int) Description {
 			d.Parameters = fmt.Sprintf("%d bytes", r.uvarint("bytes"))
 			part("lengths")
 		}
-	case Constant:
+	case Constant, Short:
 	default:
 		r.fail("no codec %v", c)
 	}

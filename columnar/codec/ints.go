@@ -2,6 +2,7 @@ package codec
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -70,6 +71,10 @@ func (d *Decoder) ints(dst []int64, src []byte, m mapping, depth int) error {
 		err = d.intDictionary(dst, r, depth)
 	case RunLength:
 		err = d.intRuns(dst, r, depth)
+	case Sparse:
+		err = d.intSparse(dst, r, depth)
+	case Digits:
+		err = d.digits(dst, r, depth)
 	default:
 		err = fmt.Errorf("%w: integers know no codec %v", ErrCorrupt, c)
 	}
@@ -83,7 +88,7 @@ func (d *Decoder) ints(dst []int64, src []byte, m mapping, depth int) error {
 }
 
 // appendIntsAs appends a column with the codec asked for, where it can hold the
-// integers, else chosen by trial, and reports whether it needs zstd.
+// integers, else chosen by trial, and reports whether it is slow.
 func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byte, bool) {
 	if len(v) == 0 {
 		return appendVarint(append(dst, header(integers, Constant, false)), 0), false
@@ -104,8 +109,32 @@ func (e *Encoder) appendIntsAs(dst []byte, v []int64, c Codec, depth int) ([]byt
 		}
 	case RunLength:
 		return e.appendIntRuns(dst, v, s.runs, depth)
+	case Sparse, Digits:
+		if out, z, ok := e.appendParted(dst, v, s, c, depth); ok {
+			return out, z
+		}
 	}
 	return e.appendInts(dst, v, s, depth)
+}
+
+// appendParted appends a column as sparse or as digits, where it can be parted so.
+func (e *Encoder) appendParted(dst []byte, v []int64, s survey, c Codec, depth int) (column []byte, slow, ok bool) {
+	if depth >= maxDepth {
+		return dst, false, false
+	}
+	if c == Sparse {
+		column, slow = e.appendIntSparse(dst, v, depth)
+		return column, slow, true
+	}
+	parts, ok := cut{}, false
+	if len(v) >= digitsSample {
+		parts, ok = findCut(v, s, 64)
+	}
+	if !ok {
+		return dst, false, false
+	}
+	column, slow = e.appendDigits(dst, v, parts, depth)
+	return column, slow, true
 }
 
 // survey is what one look at all integers tells.
@@ -132,10 +161,27 @@ const (
 	runsWorth       = 6 // a run must average this many values
 	dictionaryWorth = 4 // an entry must be used this often
 	maxEntries      = 4096
+	narrowWorth     = 14  // bits of decimals that are all 32-bit floats, to try their bits
 	smallEnough     = 64  // a byte for so many values ends the trial
 	zstdSample      = 768 // values that are compressed to see what it brings
 	zstdMin         = 64  // shorter columns gain nothing from zstd
 )
+
+// dictionaryLimit is how many entries a dictionary of n integers may have: an
+// entry must be used often, or less often where the best encoding so far takes
+// more than size bytes at what entries and places are likely to take.
+func dictionaryLimit(n, size int) int {
+	limit := n / dictionaryWorth
+	for _, share := range [...]int{2, 3} { // of the values, one in so many is new
+		entries := n / share
+		perEntry, perPlace := size*8/n, bits.Len(uint(entries))
+		if (entries*perEntry+n*perPlace)/8 < size-size/16 {
+			limit = entries
+			break
+		}
+	}
+	return min(limit, maxEntries)
+}
 
 // appendInts chooses the encoding of integers that are not all equal.
 func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte, bool) {
@@ -150,17 +196,21 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 	if plan.size < c.size() {
 		enter(e.appendFramed(lv.trial[:0], Packed, &plan, depth))
 	}
+	e.tryUnpredicted(&c, &plan, v, s, depth)
 	if c.size() <= len(v)/smallEnough {
-		return c.dst, c.zstd
+		return c.dst, c.slow
 	}
-	if len(v) >= zstdMin {
+	if len(v) >= sparseSample {
+		e.trySparse(&c, v, depth)
+	}
+	if len(v) >= zstdMin && !e.quick {
 		e.tryZstd(&c, &plan, v, s, depth)
 		e.tryFront(&c, &plan, v, depth)
 	}
 	if depth < maxDepth && len(v) >= 2*dictionaryWorth {
 		// A dictionary must at least halve the range of the integers, or its
 		// places are no smaller than they are.
-		limit := min(len(v)/dictionaryWorth, maxEntries)
+		limit := dictionaryLimit(len(v), c.size())
 		if width := uint64(s.max - s.min); width < 2*uint64(limit) {
 			limit = int(width / 2)
 		}
@@ -168,5 +218,6 @@ func (e *Encoder) appendInts(dst []byte, v []int64, s survey, depth int) ([]byte
 			enter(column, z)
 		}
 	}
-	return c.dst, c.zstd
+	e.tryDigits(&c, v, s, depth)
+	return c.dst, c.slow
 }

@@ -137,6 +137,22 @@ func (e *Encoder) appendFramed(dst []byte, c Codec, p *framePlan, depth int) ([]
 	return appendPackedColumn(dst, f, p.width, lv), false
 }
 
+// tryUnpredicted enters integers packed over the least of them into the contest,
+// where that is smaller than what a predictor leaves: it has no exceptions.
+func (e *Encoder) tryUnpredicted(c *contest, p *framePlan, v []int64, s survey, depth int) {
+	width := bits.Len64(uint64(s.max - s.min))
+	if len(v) < zstdMin || p.frame.predictor == none || p.frame.step > 1 || packedSize(len(v), width)+16 > c.size() {
+		return
+	}
+	lv := &e.levels[depth]
+	lv.codes = resize(lv.codes, len(v))
+	for i, x := range v {
+		lv.codes[i] = uint64(x - s.min)
+	}
+	lv.trial = appendPackedColumn(lv.trial[:0], frame{base: s.min}, width, lv)
+	c.offer(lv.trial, false)
+}
+
 // codes turns the level's residuals into its codes.
 func (f frame) codes(lv *level) {
 	residuals := lv.residuals

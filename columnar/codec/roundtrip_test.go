@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -43,10 +44,25 @@ var floatShapes = map[string]func(rng *rand.Rand, i int) float64{
 	"one spike": func(_ *rand.Rand, i int) float64 {
 		return map[bool]float64{true: 1e300, false: float64(i%4) / 8}[i == 77]
 	},
+	"mostly zero": func(rng *rand.Rand, _ int) float64 { return max(0, math.Round(rng.NormFloat64()*100)/100) },
+	"two or nine decimals": func(rng *rand.Rand, i int) float64 {
+		return math.Round(rng.Float64()*50*twoOrNine[i*i%3%2]) / twoOrNine[i*i%3%2]
+	},
+	"rounding errors": func(rng *rand.Rand, _ int) float64 { return 0.1*float64(rng.Intn(500)) + 0.2 },
+	"some rounding errors": func(rng *rand.Rand, i int) float64 {
+		return math.Float64frombits(math.Float64bits(float64(rng.Intn(9e8))/1e7) + uint64(rng.Intn(9)/8*rng.Intn(20)))
+	},
+	"an offset added": func(rng *rand.Rand, _ int) float64 {
+		x, _ := strconv.ParseFloat(strconv.FormatFloat(float64(float32(rng.Intn(3000))/100+0.000245414), 'g', -1, 32), 64)
+		return x
+	},
 	"steps of a converter": func(rng *rand.Rand, i int) float64 { return float64(rng.Intn(4096)) * 0.0244140625 },
 }
 
-var floatCodecs = []Codec{Auto, Constant, Raw, Dictionary, RunLength, Decimal, Real, Packed, Planes, Split, Prefix}
+// twoOrNine are powers of ten for values of two precisions.
+var twoOrNine = [2]float64{1e2, 1e9}
+
+var floatCodecs = []Codec{Auto, Constant, Raw, Dictionary, RunLength, Decimal, Real, Packed, Planes, Split, Prefix, Sparse, Digits, Short, Near}
 
 func TestFloatsComeBackBitForBit(t *testing.T) {
 	for name, value := range floatShapes {
@@ -108,16 +124,22 @@ func TestAMillionValuesComeBack(t *testing.T) {
 }
 
 var intShapes = map[string]func(rng *rand.Rand, i int) int64{
-	"constant":         func(*rand.Rand, int) int64 { return -7 },
-	"any":              func(rng *rand.Rand, _ int) int64 { return int64(rng.Uint64()) },
-	"extremes":         func(rng *rand.Rand, _ int) int64 { return []int64{math.MinInt64, 0, math.MaxInt64}[rng.Intn(3)] },
-	"counter":          func(rng *rand.Rand, i int) int64 { return int64(i)*3600 + int64(rng.Intn(3)) },
-	"steps":            func(rng *rand.Rand, i int) int64 { return 17 + 1000*int64(rng.Intn(50)) },
-	"accelerating":     func(_ *rand.Rand, i int) int64 { return int64(i) * int64(i) * 5 },
-	"runs":             func(_ *rand.Rand, i int) int64 { return int64(i / 80 % 3) },
-	"far values":       func(rng *rand.Rand, _ int) int64 { return []int64{1 << 40, -1 << 61, 3, 1 << 62}[rng.Intn(4)] },
-	"outliers up":      func(rng *rand.Rand, i int) int64 { return int64(rng.Intn(16)) << (i % 97 / 96 * 40) },
-	"outliers down":    func(rng *rand.Rand, i int) int64 { return -(int64(rng.Intn(16)) << (i % 97 / 96 * 40)) },
+	"constant":      func(*rand.Rand, int) int64 { return -7 },
+	"any":           func(rng *rand.Rand, _ int) int64 { return int64(rng.Uint64()) },
+	"extremes":      func(rng *rand.Rand, _ int) int64 { return []int64{math.MinInt64, 0, math.MaxInt64}[rng.Intn(3)] },
+	"counter":       func(rng *rand.Rand, i int) int64 { return int64(i)*3600 + int64(rng.Intn(3)) },
+	"steps":         func(rng *rand.Rand, i int) int64 { return 17 + 1000*int64(rng.Intn(50)) },
+	"accelerating":  func(_ *rand.Rand, i int) int64 { return int64(i) * int64(i) * 5 },
+	"runs":          func(_ *rand.Rand, i int) int64 { return int64(i / 80 % 3) },
+	"far values":    func(rng *rand.Rand, _ int) int64 { return []int64{1 << 40, -1 << 61, 3, 1 << 62}[rng.Intn(4)] },
+	"outliers up":   func(rng *rand.Rand, i int) int64 { return int64(rng.Intn(16)) << (i % 97 / 96 * 40) },
+	"outliers down": func(rng *rand.Rand, i int) int64 { return -(int64(rng.Intn(16)) << (i % 97 / 96 * 40)) },
+	"usual value":   func(rng *rand.Rand, _ int) int64 { return rng.Int63n(3) / 2 * rng.Int63() },
+	"usual minimum": func(rng *rand.Rand, i int) int64 {
+		return []int64{math.MinInt64, math.MaxInt64 - int64(i)}[rng.Intn(2)]
+	},
+	"two precisions":   func(rng *rand.Rand, _ int) int64 { return rng.Int63n(9000)*1e7 - rng.Int63n(2)*rng.Int63n(1e7) },
+	"near a step":      func(rng *rand.Rand, _ int) int64 { return (rng.Int63n(9000)-4500)*1e5 + 2450 + rng.Int63n(5) },
 	"repeated pattern": func(_ *rand.Rand, i int) int64 { return int64(i*i*i%101) << 33 },
 }
 

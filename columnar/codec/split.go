@@ -41,12 +41,12 @@ func (e *Encoder) appendHigh(dst []byte, high []int64, depth int) ([]byte, bool)
 			c.offer(column, z)
 		}
 	}
-	if len(high) >= zstdMin {
+	if len(high) >= zstdMin && !e.quick {
 		frame{}.codes(lv)
 		lv.trial = e.appendPlanes(lv.trial[:0], frame{}, lv, true)
 		c.offer(lv.trial, true)
 	}
-	return c.dst, c.zstd
+	return c.dst, c.slow
 }
 
 func (d *Decoder) split(dst []int64, r *reader, depth int) (frame, error) {
@@ -82,7 +82,9 @@ func (e *Encoder) tryFront(c *contest, p *framePlan, v []int64, depth int) {
 	}
 	lv := &e.levels[depth]
 	lv.codes = append(lv.codes[:0], asUint64s(v)...)
+	e.quick = true // what is gained is too little for zstd
 	column, z := e.appendSplit(lv.trial[:0], frame{}, mantissa, depth)
+	e.quick = false
 	lv.trial = column
 	c.offer(column, z)
 }
@@ -136,7 +138,7 @@ func (e *Encoder) tryZstd(c *contest, p *framePlan, v []int64, s survey, depth i
 	lv := &e.levels[depth]
 	n := len(v)
 	p.frame.codes(lv)
-	goal := float64(c.size()) * (1 - 1.0/zstdGain)
+	goal := float64(c.size()) * (1 - 1.0/slowGain)
 
 	// What order-0 entropy promises, with the low bits apart.
 	width := splitWidth(&p.zigzagLens, n)

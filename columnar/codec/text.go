@@ -164,7 +164,7 @@ func (e *Encoder) appendStringDictionary(dst []byte, values, entries []string) (
 	dst = binary.AppendUvarint(dst, uint64(len(entries)))
 	dst = appendPart(dst, func(dst []byte) []byte { return append(dst, best.dst...) })
 	dst, z := e.appendIntsAs(dst, indexes, Auto, 1)
-	return dst, z || best.zstd
+	return dst, z || best.slow
 }
 
 // DecodeStrings is the function of the same name with this decoder's buffers.

@@ -82,12 +82,23 @@ func (b *Budget) Uses() []Use {
 	defer b.mu.Unlock()
 	uses := make([]Use, len(b.mu.parts))
 	for i, p := range b.mu.parts {
-		uses[i] = Use{
-			Part: p.name, Used: p.used, High: p.high, Least: p.least, Most: p.most,
-			Waiting: len(p.queue), Waited: p.waited, Refused: p.refused,
-		}
+		uses[i] = p.use()
 	}
 	return uses
+}
+
+// Use returns what the part holds.
+func (p *Part) Use() Use {
+	p.budget.mu.Lock()
+	defer p.budget.mu.Unlock()
+	return p.use()
+}
+
+func (p *Part) use() Use {
+	return Use{
+		Part: p.name, Used: p.used, High: p.high, Least: p.least, Most: p.most,
+		Waiting: len(p.queue), Waited: p.waited, Refused: p.refused,
+	}
 }
 
 // Used returns the bytes that all parts hold, and the most that they did.
@@ -150,6 +161,9 @@ func (p *Part) Used() int64 {
 	defer p.budget.mu.Unlock()
 	return p.used
 }
+
+// Least returns the bytes that the part can always hold.
+func (p *Part) Least() int64 { return p.least }
 
 // Most returns the bytes that the part may hold; 0: no limit.
 func (p *Part) Most() int64 { return p.most }

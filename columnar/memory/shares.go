@@ -40,7 +40,7 @@ func Share(limit int64) Shares {
 	s.Head = s.Budget / 8
 	s.Caches = s.Budget / 8
 	s.Statement = s.Budget * 3 / 8
-	s.Message = min(64<<20, s.Budget/12)
+	s.Message = min(64<<20, s.Budget/16)
 	return s
 }
 
@@ -62,9 +62,9 @@ type Parts struct {
 //	flush        1/16    1/8     frees the head, so it must always get on
 //	compaction   1/16    1/8
 //	head         1/4     1/4     twice what is flushed at once
-//	ingest       1/16    3/8
+//	ingest       1/16    1/4
 //	caches       1/8     1/8
-//	queries      1/8     1/2
+//	queries      1/4     1/2
 func NewParts(s Shares) *Parts {
 	b := NewBudget(s.Budget)
 	part := func(name string, least, most int64) *Part {
@@ -75,8 +75,8 @@ func NewParts(s Shares) *Parts {
 		Flush:      part("flush", 1, 2),
 		Compaction: part("compaction", 1, 2),
 		Head:       part("head", 4, 4),
-		Ingest:     part("ingest", 1, 6),
+		Ingest:     part("ingest", 1, 4),
 		Caches:     part("caches", 2, 2),
-		Queries:    part("queries", 2, 8),
+		Queries:    part("queries", 4, 8),
 	}
 }

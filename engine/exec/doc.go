@@ -24,7 +24,8 @@
 //     would have seen them.
 //   - X2: of equal candidates (for min_by, first and the like) the one that is
 //     earliest in that order wins: series by name, each in order of time.
-//   - X3: what an operator holds of its input counts against the query's memory;
-//     past the limit the query ends with SQLSTATE 53200.
+//   - X3: what an operator holds of its input counts against the query's memory and
+//     against what all queries share; past either limit the query ends with SQLSTATE
+//     53200. A query waits for memory only while it holds none.
 //   - X4: a panic in a worker ends its query and nothing else.
 package exec

@@ -11,18 +11,22 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// A query that reads samples takes its floor before it begins: an eighth of what all
+// A query that reads samples takes its floor before it begins: a quarter of what all
 // queries may hold, at most 16 MiB, which is enough for the batches under way and some
-// thousand groups. It waits for that, holding nothing, so no two wait for each other;
+// ten thousand groups. It waits for that, holding nothing, so no two wait for each other;
 // whoever needs more than his floor later on is refused where there is none.
 const (
-	floorShare = 8
+	floorShare = 4
 	floorMost  = 16 << 20
-	floorWait  = 10 * time.Second
+	floorWait  = time.Minute
 )
 
-// takeStep is how many bytes are taken from the server's memory at once.
-const takeStep = 128 << 10
+// takeStep is how many bytes are taken from the server's memory at once. The first
+// bytes are free, so that small questions are answered whatever others hold.
+const (
+	takeStep = 128 << 10
+	takeFree = 64 << 10
+)
 
 // ledger counts the bytes that a query's operators hold, against its own limit and
 // against what all queries share.
@@ -33,7 +37,7 @@ type ledger struct {
 	mu       sync.Mutex
 	used     int64
 	floor    int64 // of reserved, not given back before the end
-	reserved int64 // of the part
+	reserved int64 // of the part; what is used beyond it is free
 	closed   bool
 }
 
@@ -76,7 +80,7 @@ func (l *ledger) Take(n int64) error {
 		return plan.Errorf(0, plan.CodeOutOfMemory, "the query needs more than its %d MiB of memory", l.limit>>20).
 			WithHint("narrow the time range, group more coarsely, or raise the server's memory per query")
 	}
-	if more := l.used + n - l.reserved; more > 0 && l.part != nil && !l.closed {
+	if more := l.used + n - takeFree - l.reserved; more > 0 && l.part != nil && !l.closed {
 		more = (more + takeStep - 1) / takeStep * takeStep
 		var refused *memory.Refusal
 		if errors.As(l.part.TryReserve(more), &refused) {

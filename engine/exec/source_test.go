@@ -216,6 +216,12 @@ var plant = []testSeries{
 // newPlant returns the series of the tests with random samples.
 func newPlant(t testing.TB) (*source, *exec.SeriesTable) {
 	t.Helper()
+	return newPlantOf(t, plant)
+}
+
+// newPlantOf returns series with random samples.
+func newPlantOf(t testing.TB, plant []testSeries) (*source, *exec.SeriesTable) {
+	t.Helper()
 	rnd := rand.New(rand.NewPCG(1, 2))
 	s := &source{alloc: memory.DefaultAllocator, batchRows: 777, blocks: map[int64][]*columnar.Block{}}
 	table := &exec.SeriesTable{}

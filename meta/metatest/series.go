@@ -197,6 +197,12 @@ func updateRefused(t *testing.T, open Opener) {
 			before.unchanged(t, c)
 		})
 	}
+	before := snapshotOfSeries(t, c)
+	wantError(t, c.UpdateSeries(t.Context(), []meta.Series{created[0], created[0]}), meta.ErrInvalid, "twice")
+	one, two := created[0], created[1]
+	one.Name, two.Name = "new", "new"
+	wantError(t, c.UpdateSeries(t.Context(), []meta.Series{one, two}), meta.ErrExists, `"new"`)
+	before.unchanged(t, c)
 }
 
 func updateExchangesNames(t *testing.T, open Opener) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/meta/metatest"
 	"github.com/trellisdb/trellis/meta/sqlite"
 )
 
@@ -79,4 +80,13 @@ func BenchmarkCommit(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+func BenchmarkLargeCatalog(b *testing.B) {
+	c, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "catalog.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = c.Close() })
+	metatest.Bench(b, c)
 }

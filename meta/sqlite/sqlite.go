@@ -36,13 +36,14 @@ var _ meta.Catalog = (*Catalog)(nil)
 // dialect is how SQLite spells it. The write lock that every change takes first
 // makes others wait; no row needs another.
 var dialect = tables.Dialect{
-	Now:     `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
-	Random:  `lower(hex(randomblob(16)))`,
-	Numbers: elements,
-	Texts:   elements,
+	Now:       `CAST(unixepoch('subsec') * 1000000 AS INTEGER)`,
+	Random:    `lower(hex(randomblob(16)))`,
+	Parameter: func(int) string { return "?" },
+	Numbers:   among,
+	Texts:     among,
 }
 
-func elements(parameter string) string { return `SELECT value FROM json_each(` + parameter + `)` }
+func among(parameter string) string { return `IN (SELECT value FROM json_each(` + parameter + `))` }
 
 // file is the database.
 type file struct {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -18,14 +17,19 @@ type Dialect struct {
 	Now    string // an expression: the database's clock in microseconds since the Unix epoch
 	Random string // an expression: a text that no other call gives
 	Lock   string // what follows a SELECT whose rows nobody else may change meanwhile
-	// Numbers and Texts make a SELECT of the elements of a JSON array that is given
-	// as a parameter, $1 for instance.
+	// Parameter is the n-th parameter of a VALUES clause. $n has it, too, but SQLite
+	// looks each of them up among all others.
+	Parameter func(n int) string
+	// Numbers and Texts follow an expression that is to be one of the elements of a
+	// JSON array, which is given as a parameter, $1 for instance.
 	Numbers, Texts func(parameter string) string
 }
 
 // Queryer reads from a database, inside a transaction or outside.
 type Queryer interface {
+	// QueryContext runs a SELECT of any number of rows.
 	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	// QueryRowContext runs a SELECT of one row.
 	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
 }
 
@@ -122,7 +126,7 @@ const mostParameters = 2000
 
 // insert adds n rows to a table, many in each statement, and returns how many were
 // added. The text is the statement up to VALUES, and what follows its rows.
-func insert(ctx context.Context, tx *sql.Tx, text, conflict string, columns, n int, row func(i int) ([]any, error)) (added int64, err error) {
+func (c *Catalog) insert(ctx context.Context, tx *sql.Tx, text, conflict string, columns, n int, row func(i int) ([]any, error)) (added int64, err error) {
 	each := max(1, mostParameters/columns)
 	var statement *sql.Stmt
 	defer func() {
@@ -141,11 +145,11 @@ func insert(ctx context.Context, tx *sql.Tx, text, conflict string, columns, n i
 			args = append(args, values...)
 		}
 		if statement == nil && n >= 2*each {
-			if statement, err = tx.PrepareContext(ctx, text+values(columns, each)+conflict); err != nil {
+			if statement, err = tx.PrepareContext(ctx, text+c.values(columns, each)+conflict); err != nil {
 				return added, err
 			}
 		}
-		result, err := insertSome(ctx, tx, statement, text, conflict, columns, args, to-from == each)
+		result, err := c.insertSome(ctx, tx, statement, text, conflict, columns, args, to-from == each)
 		if err != nil {
 			return added, err
 		}
@@ -160,27 +164,27 @@ func insert(ctx context.Context, tx *sql.Tx, text, conflict string, columns, n i
 
 // insertSome runs the prepared statement for a full number of rows, or one of its
 // own.
-func insertSome(ctx context.Context, tx *sql.Tx, statement *sql.Stmt, text, conflict string, columns int, args []any, full bool) (sql.Result, error) {
+func (c *Catalog) insertSome(ctx context.Context, tx *sql.Tx, statement *sql.Stmt, text, conflict string, columns int, args []any, full bool) (sql.Result, error) {
 	if statement != nil && full {
 		return statement.ExecContext(ctx, args...)
 	}
-	return tx.ExecContext(ctx, text+values(columns, len(args)/columns)+conflict, args...)
+	return tx.ExecContext(ctx, text+c.values(columns, len(args)/columns)+conflict, args...)
 }
 
 // values returns a VALUES clause of so many columns and rows.
-func values(columns, rows int) string {
+func (c *Catalog) values(columns, rows int) string {
 	var text strings.Builder
 	text.WriteString(" VALUES ")
 	for i := range columns * rows {
 		switch {
 		case i == 0:
-			text.WriteString("($")
+			text.WriteString("(")
 		case i%columns == 0:
-			text.WriteString("), ($")
+			text.WriteString("), (")
 		default:
-			text.WriteString(", $")
+			text.WriteString(", ")
 		}
-		text.WriteString(strconv.Itoa(i + 1))
+		text.WriteString(c.dialect.Parameter(i + 1))
 	}
 	text.WriteString(") ")
 	return text.String()

@@ -24,7 +24,7 @@ func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot
 		if commit.Edit != nil {
 			made.Edit = commit.Edit.ID
 		}
-		if err := insertSnapshots(ctx, tx, []meta.Snapshot{made}); err != nil {
+		if err := c.insertSnapshots(ctx, tx, []meta.Snapshot{made}); err != nil {
 			return err
 		}
 		return c.carryOut(ctx, tx, &commit, made)
@@ -55,7 +55,7 @@ func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit,
 		}
 		add[i] = s
 	}
-	if err := insertSegments(ctx, tx, add); err != nil {
+	if err := c.insertSegments(ctx, tx, add); err != nil {
 		return err
 	}
 	if commit.Log != "" {
@@ -66,7 +66,7 @@ func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit,
 	if commit.Edit != nil {
 		edit := *commit.Edit
 		edit.Snapshot, edit.Time = made.ID, made.Time
-		return insertNewEdit(ctx, tx, edit)
+		return c.insertNewEdit(ctx, tx, edit)
 	}
 	return nil
 }
@@ -105,9 +105,8 @@ func (c *Catalog) known(ctx context.Context, tx *sql.Tx, names []string) (map[st
 	if err != nil {
 		return nil, err
 	}
-	elements := c.dialect.Texts("$1")
-	found, err := query(ctx, tx, scanText, `SELECT name FROM segments WHERE name IN (`+elements+`)
-		UNION ALL SELECT name FROM garbage WHERE name IN (`+elements+`)`, text)
+	among := c.dialect.Texts("$1")
+	found, err := query(ctx, tx, scanText, `SELECT name FROM segments WHERE name `+among+` UNION ALL SELECT name FROM garbage WHERE name `+among, text)
 	for _, name := range found {
 		known[name] = true
 	}
@@ -123,20 +122,20 @@ func (c *Catalog) retire(ctx context.Context, tx *sql.Tx, names []string, snapsh
 	if err != nil {
 		return err
 	}
-	where := ` WHERE name IN (` + c.dialect.Texts("$1") + `) AND retired = 0 AND NOT history`
-	live, err := query(ctx, tx, scanText, `SELECT name FROM segments`+where, text)
+	where := ` WHERE name ` + c.dialect.Texts("$1")
+	segments, err := query(ctx, tx, scanSegment, selectSegments+where, text)
 	if err != nil {
 		return err
 	}
-	found := make(map[string]bool, len(live))
-	for _, name := range live {
-		found[name] = true
+	live := make(map[string]bool, len(segments))
+	for i := range segments {
+		live[segments[i].Name] = segments[i].Retired == 0 && !segments[i].History
 	}
 	for _, name := range names {
-		if !found[name] {
+		if !live[name] {
 			return fmt.Errorf("segment %s is to be retired and is not live: %w", name, meta.ErrNotFound)
 		}
-		found[name] = false
+		live[name] = false
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE segments SET retired = $2`+where, text, snapshot)
 	return err
@@ -162,7 +161,7 @@ func (c *Catalog) replace(ctx context.Context, tx *sql.Tx, replacements []meta.R
 			return fmt.Errorf("segment %s is to be replaced and is not there: %w", r.Old, meta.ErrNotFound)
 		}
 	}
-	return insertGarbage(ctx, tx, old, now)
+	return c.insertGarbage(ctx, tx, old, now)
 }
 
 // replaceOne gives the row of a segment to another one, or removes it.
@@ -176,31 +175,31 @@ func replaceOne(ctx context.Context, tx *sql.Tx, r meta.Replacement) (sql.Result
 		s.Name, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), r.Old)
 }
 
-func insertSnapshots(ctx context.Context, tx *sql.Tx, snapshots []meta.Snapshot) error {
-	_, err := insert(ctx, tx, `INSERT INTO snapshots (id, time, note, edit, kept)`, "", 5, len(snapshots), func(i int) ([]any, error) {
+func (c *Catalog) insertSnapshots(ctx context.Context, tx *sql.Tx, snapshots []meta.Snapshot) error {
+	_, err := c.insert(ctx, tx, `INSERT INTO snapshots (id, time, note, edit, kept)`, "", 5, len(snapshots), func(i int) ([]any, error) {
 		s := &snapshots[i]
 		return []any{s.ID, s.Time, s.Note, s.Edit, s.Kept}, nil
 	})
 	return err
 }
 
-func insertSegments(ctx context.Context, tx *sql.Tx, segments []meta.Segment) error {
-	_, err := insert(ctx, tx, `INSERT INTO segments (`+segmentColumns+`)`, "", 12, len(segments), func(i int) ([]any, error) {
+func (c *Catalog) insertSegments(ctx context.Context, tx *sql.Tx, segments []meta.Segment) error {
+	_, err := c.insert(ctx, tx, `INSERT INTO segments (`+segmentColumns+`)`, "", 12, len(segments), func(i int) ([]any, error) {
 		s := &segments[i]
 		return []any{s.Name, s.Version, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), s.Created, s.Retired, s.History}, nil
 	})
 	return err
 }
 
-func insertGarbage(ctx context.Context, tx *sql.Tx, names []string, since int64) error {
-	_, err := insert(ctx, tx, `INSERT INTO garbage (name, since)`, "", 2, len(names), func(i int) ([]any, error) {
+func (c *Catalog) insertGarbage(ctx context.Context, tx *sql.Tx, names []string, since int64) error {
+	_, err := c.insert(ctx, tx, `INSERT INTO garbage (name, since)`, "", 2, len(names), func(i int) ([]any, error) {
 		return []any{names[i], since}, nil
 	})
 	return err
 }
 
 // insertNewEdit adds the record of an edit, or wraps ErrExists.
-func insertNewEdit(ctx context.Context, tx *sql.Tx, edit meta.Edit) error {
+func (c *Catalog) insertNewEdit(ctx context.Context, tx *sql.Tx, edit meta.Edit) error {
 	if edit.ID <= 0 {
 		return fmt.Errorf("edit %d: %w: reserve an id for it", edit.ID, meta.ErrInvalid)
 	}
@@ -208,7 +207,7 @@ func insertNewEdit(ctx context.Context, tx *sql.Tx, edit meta.Edit) error {
 	err := tx.QueryRowContext(ctx, `SELECT snapshot FROM edits WHERE id = $1`, edit.ID).Scan(&snapshot)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return insertEdits(ctx, tx, []meta.Edit{edit})
+		return c.insertEdits(ctx, tx, []meta.Edit{edit})
 	case err != nil:
 		return err
 	}

@@ -70,10 +70,10 @@ func (c *Catalog) Import(ctx context.Context, content meta.Content) error {
 		if err := fillCounters(ctx, tx, row, &content); err != nil {
 			return err
 		}
-		if _, err := insertSeries(ctx, tx, content.Series, generation); err != nil {
+		if _, err := c.insertSeries(ctx, tx, content.Series, generation); err != nil {
 			return err
 		}
-		return fill(ctx, tx, &content)
+		return c.fill(ctx, tx, &content)
 	})
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
@@ -119,20 +119,20 @@ func fillCounters(ctx context.Context, tx *sql.Tx, row counters, content *meta.C
 }
 
 // fill adds the rows of all tables but series.
-func fill(ctx context.Context, tx *sql.Tx, content *meta.Content) error {
-	if err := insertSnapshots(ctx, tx, content.Snapshots); err != nil {
+func (c *Catalog) fill(ctx context.Context, tx *sql.Tx, content *meta.Content) error {
+	if err := c.insertSnapshots(ctx, tx, content.Snapshots); err != nil {
 		return err
 	}
-	if err := insertSegments(ctx, tx, content.Segments); err != nil {
+	if err := c.insertSegments(ctx, tx, content.Segments); err != nil {
 		return err
 	}
-	if err := insertEdits(ctx, tx, content.Edits); err != nil {
+	if err := c.insertEdits(ctx, tx, content.Edits); err != nil {
 		return err
 	}
-	if _, err := insertPins(ctx, tx, content.Pins); err != nil {
+	if _, err := c.insertPins(ctx, tx, content.Pins); err != nil {
 		return err
 	}
-	_, err := insert(ctx, tx, `INSERT INTO logs (id, position)`, "", 2, len(content.Logs), func(i int) ([]any, error) {
+	_, err := c.insert(ctx, tx, `INSERT INTO logs (id, position)`, "", 2, len(content.Logs), func(i int) ([]any, error) {
 		return []any{content.Logs[i].ID, int64(content.Logs[i].Position)}, nil
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ func (c *Catalog) chosen(filter meta.EditFilter) (where string, args []any, err 
 	}
 	among := func(column string, ids []int64) (string, error) {
 		text, err := array(ids)
-		return column + ` IN (` + c.dialect.Numbers(parameter(text)) + `)`, err
+		return column + ` ` + c.dialect.Numbers(parameter(text)), err
 	}
 	if filter.IDs != nil {
 		condition, err := among("e.id", filter.IDs)
@@ -116,8 +116,8 @@ func scanRange(rows *sql.Rows) (r rangeOf, err error) {
 	return r, err
 }
 
-func insertEdits(ctx context.Context, tx *sql.Tx, edits []meta.Edit) error {
-	_, err := insert(ctx, tx, `INSERT INTO edits (id, snapshot, kind, who, reason, source, inserted, replaced, deleted)`, "", 9, len(edits),
+func (c *Catalog) insertEdits(ctx context.Context, tx *sql.Tx, edits []meta.Edit) error {
+	_, err := c.insert(ctx, tx, `INSERT INTO edits (id, snapshot, kind, who, reason, source, inserted, replaced, deleted)`, "", 9, len(edits),
 		func(i int) ([]any, error) {
 			e := &edits[i]
 			return []any{e.ID, e.Snapshot, int64(e.Kind), e.Who, e.Reason, e.Source, e.Inserted, e.Replaced, e.Deleted}, nil
@@ -131,7 +131,7 @@ func insertEdits(ctx context.Context, tx *sql.Tx, edits []meta.Edit) error {
 			ranges = append(ranges, rangeOf{edits[i].ID, r})
 		}
 	}
-	_, err = insert(ctx, tx, `INSERT INTO edit_ranges (edit, series, from_time, to_time, inserted, replaced, deleted)`, "", 7, len(ranges),
+	_, err = c.insert(ctx, tx, `INSERT INTO edit_ranges (edit, series, from_time, to_time, inserted, replaced, deleted)`, "", 7, len(ranges),
 		func(i int) ([]any, error) {
 			r := &ranges[i]
 			return []any{r.edit, r.Series, r.From, r.To, r.Inserted, r.Replaced, r.Deleted}, nil

@@ -21,7 +21,7 @@ func (c *Catalog) Pin(ctx context.Context, pin meta.Pin) error {
 		if err := checkKept(ctx, tx, pin.Snapshot); err != nil {
 			return fmt.Errorf("snapshot %d: %w", pin.Snapshot, err)
 		}
-		n, err := insertPins(ctx, tx, []meta.Pin{pin})
+		n, err := c.insertPins(ctx, tx, []meta.Pin{pin})
 		if err == nil && n == 0 {
 			err = meta.ErrExists
 		}
@@ -34,8 +34,8 @@ func (c *Catalog) Pin(ctx context.Context, pin meta.Pin) error {
 }
 
 // insertPins adds pins whose names are free, and returns how many.
-func insertPins(ctx context.Context, tx *sql.Tx, pins []meta.Pin) (int64, error) {
-	return insert(ctx, tx, `INSERT INTO pins (name, snapshot, who, created)`, `ON CONFLICT (name) DO NOTHING`, 4, len(pins), func(i int) ([]any, error) {
+func (c *Catalog) insertPins(ctx context.Context, tx *sql.Tx, pins []meta.Pin) (int64, error) {
+	return c.insert(ctx, tx, `INSERT INTO pins (name, snapshot, who, created)`, `ON CONFLICT (name) DO NOTHING`, 4, len(pins), func(i int) ([]any, error) {
 		p := &pins[i]
 		return []any{p.Name, p.Snapshot, p.Who, p.Created}, nil
 	})
@@ -90,7 +90,7 @@ func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, erro
 		if expired.Snapshots, err = giveUp(ctx, tx, e.KeepFrom); err != nil {
 			return err
 		}
-		if expired.Segments, err = discard(ctx, tx, e.Now); err != nil {
+		if expired.Segments, err = c.discard(ctx, tx, e.Now); err != nil {
 			return err
 		}
 		if e.DryRun {
@@ -120,8 +120,8 @@ func giveUp(ctx context.Context, tx *sql.Tx, keepFrom int64) (int64, error) {
 
 // discard makes garbage of the retired segments that no kept snapshot has, and
 // returns their names in the order in which they were added.
-func discard(ctx context.Context, tx *sql.Tx, now int64) ([]string, error) {
-	const unneeded = ` FROM segments WHERE retired <> 0 AND NOT history
+func (c *Catalog) discard(ctx context.Context, tx *sql.Tx, now int64) ([]string, error) {
+	const unneeded = ` FROM segments WHERE retired > 0 AND NOT history
 		AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.kept AND s.id >= segments.created AND s.id < segments.retired)`
 	names, err := query(ctx, tx, scanText, `SELECT name`+unneeded+` ORDER BY number`)
 	if err != nil || len(names) == 0 {
@@ -130,7 +130,7 @@ func discard(ctx context.Context, tx *sql.Tx, now int64) ([]string, error) {
 	if _, err := tx.ExecContext(ctx, `DELETE`+unneeded); err != nil {
 		return nil, err
 	}
-	return names, insertGarbage(ctx, tx, names, now)
+	return names, c.insertGarbage(ctx, tx, names, now)
 }
 
 func scanGarbage(rows *sql.Rows) (g meta.Garbage, err error) {
@@ -162,7 +162,7 @@ func (c *Catalog) Condemn(ctx context.Context, epoch int64, names []string, now 
 				known[name] = true
 			}
 		}
-		return insertGarbage(ctx, tx, condemned, now)
+		return c.insertGarbage(ctx, tx, condemned, now)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("condemn: %w", err)
@@ -175,7 +175,7 @@ func (c *Catalog) Forget(ctx context.Context, epoch int64, names []string) error
 	text, err := array(names)
 	if err == nil {
 		err = c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error {
-			_, err := tx.ExecContext(ctx, `DELETE FROM garbage WHERE name IN (`+c.dialect.Texts("$1")+`)`, text)
+			_, err := tx.ExecContext(ctx, `DELETE FROM garbage WHERE name `+c.dialect.Texts("$1"), text)
 			return err
 		})
 	}

@@ -15,6 +15,7 @@ type counters struct {
 	id       string
 	epoch    int64 // newest that was given out
 	nextEdit int64
+	lease    meta.Lease // of epoch 0 when there is none
 }
 
 // lock makes other changes wait for this one and returns the counters.
@@ -23,7 +24,12 @@ func (c *Catalog) lock(ctx context.Context, tx *sql.Tx) (counters, error) {
 }
 
 func readCounters(ctx context.Context, q Queryer, lock string) (row counters, err error) {
-	err = q.QueryRowContext(ctx, `SELECT id, epoch, next_edit FROM catalog `+lock).Scan(&row.id, &row.epoch, &row.nextEdit)
+	var holder *string // of nobody, when the newest epoch was given out by another catalog
+	err = q.QueryRowContext(ctx, `SELECT id, epoch, next_edit, holder, log, expires FROM catalog `+lock).
+		Scan(&row.id, &row.epoch, &row.nextEdit, &holder, &row.lease.Log, &row.lease.Expires)
+	if holder != nil {
+		row.lease.Epoch, row.lease.Holder = row.epoch, *holder
+	}
 	return row, err
 }
 
@@ -35,28 +41,14 @@ func (c *Catalog) changeAs(ctx context.Context, epoch int64, f func(*sql.Tx, cou
 		if err != nil {
 			return err
 		}
-		lease, err := newestLease(ctx, tx)
-		if err != nil {
-			return err
-		}
 		switch {
-		case lease.Epoch == 0:
+		case row.lease.Epoch == 0:
 			return fmt.Errorf("epoch %d was never acquired: %w", epoch, meta.ErrConflict)
-		case epoch != lease.Epoch:
-			return fmt.Errorf("epoch %d is not %d, that of %q: %w", epoch, lease.Epoch, lease.Holder, meta.ErrConflict)
+		case epoch != row.lease.Epoch:
+			return fmt.Errorf("epoch %d is not %d, that of %q: %w", epoch, row.lease.Epoch, row.lease.Holder, meta.ErrConflict)
 		}
 		return f(tx, row)
 	})
-}
-
-// newestLease returns a lease of epoch 0 when there is none.
-func newestLease(ctx context.Context, q Queryer) (lease meta.Lease, err error) {
-	err = q.QueryRowContext(ctx, `SELECT epoch, holder, log, expires FROM writers ORDER BY epoch DESC LIMIT 1`).
-		Scan(&lease.Epoch, &lease.Holder, &lease.Log, &lease.Expires)
-	if errors.Is(err, sql.ErrNoRows) {
-		return meta.Lease{}, nil
-	}
-	return lease, err
 }
 
 // ID returns the database's id.
@@ -129,25 +121,22 @@ func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, e
 		if err != nil {
 			return err
 		}
-		lease, err := newestLease(ctx, tx)
-		if err != nil {
-			return err
-		}
 		now, err := c.now(ctx, tx)
 		if err != nil {
 			return err
 		}
-		returns := claim.Log != "" && claim.Log == lease.Log
-		if lease.Epoch > 0 && lease.Expires > now && !returns {
-			left := time.Duration(lease.Expires-now) * time.Microsecond
-			return fmt.Errorf("the lease of %q lasts for another %v: stop that writer, or wait: %w", lease.Holder, left.Round(time.Millisecond), meta.ErrHeld)
+		returns := claim.Log != "" && claim.Log == row.lease.Log
+		if row.lease.Epoch > 0 && row.lease.Expires > now && !returns {
+			left := time.Duration(row.lease.Expires-now) * time.Microsecond
+			return fmt.Errorf("the lease of %q lasts for another %v: stop that writer, or wait: %w", row.lease.Holder, left.Round(time.Millisecond), meta.ErrHeld)
 		}
 		epoch = row.epoch + 1
-		if _, err := tx.ExecContext(ctx, `UPDATE catalog SET epoch = $1`, epoch); err != nil {
+		_, err = tx.ExecContext(ctx, `UPDATE catalog SET epoch = $1, holder = $2, log = $3, expires = $4`,
+			epoch, claim.Holder, claim.Log, now+max(0, claim.TTL).Microseconds())
+		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO writers (epoch, holder, acquired, log, expires) VALUES ($1, $2, $3, $4, $5)`,
-			epoch, claim.Holder, now, claim.Log, now+max(0, claim.TTL).Microseconds())
+		_, err = tx.ExecContext(ctx, `INSERT INTO writers (epoch, holder, acquired) VALUES ($1, $2, $3)`, epoch, claim.Holder, now)
 		return err
 	})
 	if err != nil {
@@ -164,7 +153,7 @@ func (c *Catalog) now(ctx context.Context, q Queryer) (now int64, err error) {
 
 // Renew makes the writer's lease last for ttl from now on.
 func (c *Catalog) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
-	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, epoch, ttl) })
+	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, ttl) })
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)
 	}
@@ -173,26 +162,27 @@ func (c *Catalog) Renew(ctx context.Context, epoch int64, ttl time.Duration) err
 
 // Release ends the writer's lease, if it has it still.
 func (c *Catalog) Release(ctx context.Context, epoch int64) error {
-	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, epoch, 0) })
+	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, 0) })
 	if err != nil && !errors.Is(err, meta.ErrConflict) {
 		return fmt.Errorf("release the lease: %w", err)
 	}
 	return nil
 }
 
-func (c *Catalog) setExpiry(ctx context.Context, tx *sql.Tx, epoch int64, ttl time.Duration) error {
+func (c *Catalog) setExpiry(ctx context.Context, tx *sql.Tx, ttl time.Duration) error {
 	now, err := c.now(ctx, tx)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE writers SET expires = $1 WHERE epoch = $2`, now+max(0, ttl).Microseconds(), epoch)
+	_, err = tx.ExecContext(ctx, `UPDATE catalog SET expires = $1`, now+max(0, ttl).Microseconds())
 	return err
 }
 
 // Lease returns the newest lease.
 func (c *Catalog) Lease(ctx context.Context) (lease meta.Lease, err error) {
-	err = c.db.Read(ctx, func(q Queryer) (err error) {
-		lease, err = newestLease(ctx, q)
+	err = c.db.Read(ctx, func(q Queryer) error {
+		row, err := readCounters(ctx, q, "")
+		lease = row.lease
 		return err
 	})
 	if err != nil {

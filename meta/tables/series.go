@@ -36,7 +36,7 @@ func (c *Catalog) CreateSeries(ctx context.Context, series []meta.Series) ([]met
 		for i := range created {
 			created[i].ID = next - int64(len(created)-i)
 		}
-		added, err := insertSeries(ctx, tx, created, generation)
+		added, err := c.insertSeries(ctx, tx, created, generation)
 		if err != nil || added == int64(len(created)) {
 			return err
 		}
@@ -60,12 +60,12 @@ const selectSeries = `SELECT ` + seriesColumns + ` FROM series`
 
 // insertSeries adds series that have ids, and returns how many had names that were
 // free.
-func insertSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64) (int64, error) {
-	return putSeries(ctx, tx, series, generation, `ON CONFLICT (name) DO NOTHING`)
+func (c *Catalog) insertSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64) (int64, error) {
+	return c.putSeries(ctx, tx, series, generation, `ON CONFLICT (name) DO NOTHING`)
 }
 
-func putSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64, conflict string) (int64, error) {
-	return insert(ctx, tx, `INSERT INTO series (`+seriesColumns+`, changed)`, conflict, 18, len(series), func(i int) ([]any, error) {
+func (c *Catalog) putSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64, conflict string) (int64, error) {
+	return c.insert(ctx, tx, `INSERT INTO series (`+seriesColumns+`, changed)`, conflict, 18, len(series), func(i int) ([]any, error) {
 		s := &series[i]
 		states, err := json.Marshal(s.States)
 		if err != nil {
@@ -102,7 +102,7 @@ func (c *Catalog) taken(ctx context.Context, tx *sql.Tx, series []meta.Series) e
 	if err != nil {
 		return err
 	}
-	found, err := query(ctx, tx, scanNamed, `SELECT id, name FROM series WHERE name IN (`+c.dialect.Texts("$1")+`)`, text)
+	found, err := query(ctx, tx, scanNamed, `SELECT id, name FROM series WHERE name `+c.dialect.Texts("$1"), text)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 		if err != nil {
 			return err
 		}
-		found, err := query(ctx, tx, scanSeries, selectSeries+` WHERE id IN (`+c.dialect.Numbers("$1")+`)`, text)
+		found, err := query(ctx, tx, scanSeries, selectSeries+` WHERE id `+c.dialect.Numbers("$1"), text)
 		if err != nil {
 			return err
 		}
@@ -239,7 +239,7 @@ func (c *Catalog) replaceSeries(ctx context.Context, tx *sql.Tx, changed, found 
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE series SET name = CAST($1 AS TEXT) || CAST(id AS TEXT) WHERE id IN (`+c.dialect.Numbers("$2")+`)`, "\x01", text)
+		_, err = tx.ExecContext(ctx, `UPDATE series SET name = CAST($1 AS TEXT) || CAST(id AS TEXT) WHERE id `+c.dialect.Numbers("$2"), "\x01", text)
 		if err != nil {
 			return err
 		}
@@ -247,7 +247,7 @@ func (c *Catalog) replaceSeries(ctx context.Context, tx *sql.Tx, changed, found 
 			return err
 		}
 	}
-	_, err := putSeries(ctx, tx, changed, generation, updateSeries)
+	_, err := c.putSeries(ctx, tx, changed, generation, updateSeries)
 	return err
 }
 

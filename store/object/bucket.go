@@ -61,6 +61,15 @@ type Object interface {
 	Size() int64
 }
 
+// Versioned is an [Object] that can be told from another that is put under its key
+// later.
+type Versioned interface {
+	Object
+	// Version returns a name of the object's bytes: one that is put in its place has
+	// another.
+	Version() string
+}
+
 // CheckKey reports whether a key is one that every bucket takes: parts of ASCII
 // letters, digits and -_=+.@ joined by '/', none of which begins with a dot, and
 // at most 512 bytes in all.

@@ -117,7 +117,10 @@ func fill(ctx context.Context, f *os.File, write func(io.Writer) error) (int64, 
 	if err := w.Flush(); err != nil {
 		return 0, err
 	}
-	return c.n, f.Sync()
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	return c.n, ctx.Err()
 }
 
 // publish gives a finished file its name and makes that durable.
@@ -178,7 +181,7 @@ func (d *Dir) Open(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("object %s: %w", key, errors.Join(err, f.Close()))
 	}
-	return &file{File: f, size: stat.Size()}, nil
+	return &file{File: f, size: stat.Size(), version: fileVersion(stat)}, nil
 }
 
 // Stat implements [Bucket].
@@ -284,8 +287,24 @@ func (d *Dir) Delete(ctx context.Context, key string) error {
 // file is an open file whose size is known.
 type file struct {
 	*os.File
-	size int64
+	size    int64
+	version string
 }
+
+var _ Versioned = (*file)(nil)
+
+// fileVersion returns a name of a file's bytes. A file that is put in its place later
+// is another one on the disk, and mostly of another time.
+func fileVersion(stat fs.FileInfo) string {
+	inode := uint64(0)
+	if sys, ok := stat.Sys().(*syscall.Stat_t); ok {
+		inode = sys.Ino
+	}
+	return fmt.Sprintf("%x-%x", inode, stat.ModTime().UnixNano())
+}
+
+// Version implements [Versioned].
+func (f *file) Version() string { return f.version }
 
 // Size implements [Object].
 func (f *file) Size() int64 { return f.size }

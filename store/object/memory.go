@@ -8,6 +8,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -17,11 +18,21 @@ import (
 type Memory struct {
 	mu struct {
 		sync.RWMutex
-		objects map[string][]byte // the bytes are never changed
+		objects map[string]memoryBytes
+		puts    int64
 	}
 }
 
-var _ Bucket = (*Memory)(nil)
+var (
+	_ Bucket    = (*Memory)(nil)
+	_ Versioned = memoryObject{}
+)
+
+// memoryBytes are an object's bytes, which are never changed.
+type memoryBytes struct {
+	data    []byte
+	version int64
+}
 
 // Put implements [Bucket].
 func (m *Memory) Put(ctx context.Context, key string, cond Condition, write func(io.Writer) error) (int64, error) {
@@ -29,7 +40,11 @@ func (m *Memory) Put(ctx context.Context, key string, cond Condition, write func
 		return 0, err
 	}
 	var data bytes.Buffer
-	if err := write(&counter{ctx: ctx, w: &data}); err != nil {
+	err := write(&counter{ctx: ctx, w: &data})
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return 0, fmt.Errorf("object %s: %w", key, err)
 	}
 	m.mu.Lock()
@@ -38,9 +53,10 @@ func (m *Memory) Put(ctx context.Context, key string, cond Condition, write func
 		return 0, fmt.Errorf("object %s: %w", key, ErrExists)
 	}
 	if m.mu.objects == nil {
-		m.mu.objects = make(map[string][]byte)
+		m.mu.objects = make(map[string]memoryBytes)
 	}
-	m.mu.objects[key] = data.Bytes()
+	m.mu.puts++
+	m.mu.objects[key] = memoryBytes{data.Bytes(), m.mu.puts}
 	return int64(data.Len()), nil
 }
 
@@ -52,11 +68,11 @@ func (m *Memory) Open(ctx context.Context, key string) (Object, error) {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	data, ok := m.mu.objects[key]
+	o, ok := m.mu.objects[key]
 	if !ok {
 		return nil, fmt.Errorf("object %s: %w", key, ErrNotFound)
 	}
-	return memoryObject{bytes.NewReader(data)}, nil
+	return memoryObject{bytes.NewReader(o.data), o.version}, nil
 }
 
 // Stat implements [Bucket].
@@ -66,11 +82,11 @@ func (m *Memory) Stat(ctx context.Context, key string) (Info, error) {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	data, ok := m.mu.objects[key]
+	o, ok := m.mu.objects[key]
 	if !ok {
 		return Info{}, fmt.Errorf("object %s: %w", key, ErrNotFound)
 	}
-	return Info{Key: key, Size: int64(len(data))}, nil
+	return Info{Key: key, Size: int64(len(o.data))}, nil
 }
 
 // List implements [Bucket]. It yields the objects that were there when it began.
@@ -84,7 +100,7 @@ func (m *Memory) List(ctx context.Context, prefix string) iter.Seq2[Info, error]
 				yield(Info{}, err)
 				return
 			}
-			if strings.HasPrefix(key, prefix) && !yield(Info{Key: key, Size: int64(len(objects[key]))}, nil) {
+			if strings.HasPrefix(key, prefix) && !yield(Info{Key: key, Size: int64(len(objects[key].data))}, nil) {
 				return
 			}
 		}
@@ -102,7 +118,13 @@ func (m *Memory) Delete(ctx context.Context, key string) error {
 	return nil
 }
 
-type memoryObject struct{ *bytes.Reader }
+type memoryObject struct {
+	*bytes.Reader
+	version int64
+}
+
+// Version implements [Versioned].
+func (o memoryObject) Version() string { return strconv.FormatInt(o.version, 10) }
 
 // Close implements io.Closer.
 func (memoryObject) Close() error { return nil }

@@ -70,7 +70,7 @@ func TestEveryStepOfAFaultyBucketCanFail(t *testing.T) {
 	ctx := context.Background()
 	for _, op := range []objecttest.Op{
 		objecttest.OpPut, objecttest.OpWrite, objecttest.OpPutDone, objecttest.OpOpen,
-		objecttest.OpRead, objecttest.OpStat, objecttest.OpList, objecttest.OpDelete,
+		objecttest.OpRead, objecttest.OpStat, objecttest.OpList, objecttest.OpListed, objecttest.OpDelete, objecttest.OpDeleteDone,
 	} {
 		t.Run(string(op), func(t *testing.T) {
 			memory := new(object.Memory)
@@ -96,9 +96,13 @@ func TestEveryStepOfAFaultyBucketCanFail(t *testing.T) {
 			}
 			_, errs[objecttest.OpStat] = b.Stat(ctx, "k")
 			for _, err := range b.List(ctx, "") {
-				errs[objecttest.OpList] = err
+				errs[objecttest.OpList], errs[objecttest.OpListed] = err, err
 			}
-			errs[objecttest.OpDelete] = b.Delete(ctx, "k")
+			err = b.Delete(ctx, "k")
+			errs[objecttest.OpDelete], errs[objecttest.OpDeleteDone] = err, err
+			if _, err := memory.Stat(ctx, "k"); (op == objecttest.OpDelete) != (err == nil) {
+				t.Errorf("after the deletion: %v", err)
+			}
 			if !errors.Is(errs[op], broken) {
 				t.Errorf("error %v", errs[op])
 			}

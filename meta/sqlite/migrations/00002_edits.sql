@@ -9,20 +9,20 @@ UPDATE generation SET next_series = 1 + max(
     coalesce((SELECT max(id) FROM series), 0),
     coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'series'), 0));
 
--- One row: who this is, and what was given out last. Whoever changes anything but
--- series locks it.
+-- One row: who this is, what was given out last, and the newest writer's lease.
+-- Whoever changes anything but series begins with it.
 CREATE TABLE catalog (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     id        TEXT    NOT NULL, -- of the database
+    next_edit INTEGER NOT NULL, -- id
     epoch     INTEGER NOT NULL, -- newest
-    next_edit INTEGER NOT NULL  -- id
+    holder    TEXT,             -- NULL: the newest epoch was given out by another catalog, or none
+    log       TEXT    NOT NULL,
+    expires   INTEGER NOT NULL  -- by the database's clock
 ) STRICT;
-INSERT INTO catalog VALUES (1, lower(hex(randomblob(16))),
-    max(coalesce((SELECT max(epoch) FROM writers), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'writers'), 0)), 1);
-
--- The newest writer's row is the lease.
-ALTER TABLE writers ADD COLUMN log TEXT NOT NULL DEFAULT '';
-ALTER TABLE writers ADD COLUMN expires INTEGER NOT NULL DEFAULT 0; -- by the database's clock
+INSERT INTO catalog VALUES (1, lower(hex(randomblob(16))), 1,
+    max(coalesce((SELECT max(epoch) FROM writers), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'writers'), 0)),
+    (SELECT holder FROM writers ORDER BY epoch DESC LIMIT 1), '', 0);
 
 CREATE TABLE logs (
     id       TEXT    PRIMARY KEY NOT NULL,
@@ -95,8 +95,6 @@ ALTER TABLE snapshots DROP COLUMN edit;
 ALTER TABLE snapshots ADD COLUMN log INTEGER NOT NULL DEFAULT 0;
 UPDATE snapshots SET log = coalesce((SELECT position FROM logs WHERE id = 'first'), 0);
 DROP TABLE logs;
-ALTER TABLE writers DROP COLUMN expires;
-ALTER TABLE writers DROP COLUMN log;
 DROP TABLE catalog;
 ALTER TABLE generation DROP COLUMN next_series;
 ALTER TABLE series DROP COLUMN retention;

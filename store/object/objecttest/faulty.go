@@ -14,14 +14,16 @@ type Op string
 // The steps. Those that end in Done come after the work: where they fail, the
 // caller is told so although the work was carried out.
 const (
-	OpPut     Op = "put"
-	OpWrite   Op = "write" // every write of a put
-	OpPutDone Op = "put done"
-	OpOpen    Op = "open"
-	OpRead    Op = "read"
-	OpStat    Op = "stat"
-	OpList    Op = "list"
-	OpDelete  Op = "delete"
+	OpPut        Op = "put"
+	OpWrite      Op = "write" // every write of a put
+	OpPutDone    Op = "put done"
+	OpOpen       Op = "open"
+	OpRead       Op = "read"
+	OpStat       Op = "stat"
+	OpList       Op = "list"
+	OpListed     Op = "listed" // every object that a list has found
+	OpDelete     Op = "delete"
+	OpDeleteDone Op = "delete done"
 )
 
 // Faulty is a bucket that fails on demand.
@@ -73,7 +75,20 @@ func (f *Faulty) List(ctx context.Context, prefix string) iter.Seq2[object.Info,
 	if err := f.Fail(OpList, prefix); err != nil {
 		return func(yield func(object.Info, error) bool) { yield(object.Info{}, err) }
 	}
-	return f.Bucket.List(ctx, prefix)
+	return func(yield func(object.Info, error) bool) {
+		for info, err := range f.Bucket.List(ctx, prefix) {
+			if err == nil {
+				err = f.Fail(OpListed, info.Key)
+			}
+			if err != nil {
+				yield(object.Info{}, err)
+				return
+			}
+			if !yield(info, nil) {
+				return
+			}
+		}
+	}
 }
 
 // Delete implements [object.Bucket].
@@ -81,7 +96,10 @@ func (f *Faulty) Delete(ctx context.Context, key string) error {
 	if err := f.Fail(OpDelete, key); err != nil {
 		return err
 	}
-	return f.Bucket.Delete(ctx, key)
+	if err := f.Bucket.Delete(ctx, key); err != nil {
+		return err
+	}
+	return f.Fail(OpDeleteDone, key)
 }
 
 type faultyWriter struct {
@@ -101,6 +119,16 @@ type faultyObject struct {
 	object.Object
 	fail func(Op, string) error
 	key  string
+}
+
+var _ object.Versioned = (*faultyObject)(nil)
+
+// Version implements [object.Versioned]; it is "" where the object has none.
+func (o *faultyObject) Version() string {
+	if v, ok := o.Object.(object.Versioned); ok {
+		return v.Version()
+	}
+	return ""
 }
 
 // ReadAt implements io.ReaderAt.

@@ -33,6 +33,14 @@ func Run(t *testing.T, open func(t *testing.T) object.Bucket) {
 		{"a prefix lists its keys in order", testList},
 		{"a key that leads outside is refused", testBadKeys},
 		{"a large object is streamed", testLarge},
+		{"a read ends at the object's edges", testReadEdges},
+		{"many read at once", testConcurrentReads},
+		{"a key that is taken is not put again by a large object", testLargeTaken},
+		{"of many large objects that race for a key one wins", testLargeRace},
+		{"a large put that breaks off leaves nothing", testBrokenLarge},
+		{"what was deleted is gone and its key free", testDeleted},
+		{"nothing is done for a context that is done", testCancelled},
+		{"an object can be told from the one in its place", testVersions},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.test(t, open(t)) })
