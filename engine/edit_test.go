@@ -23,7 +23,7 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// edited is a database with two series, and its clock.
+// edited is a database whose samples are edited, and its clock.
 type edited struct {
 	*trellis.DB
 	t     *testing.T
@@ -34,6 +34,15 @@ type edited struct {
 // openEdited returns a database with a day of samples, one a second, of the series a
 // and b.
 func openEdited(t *testing.T, change func(*trellis.Options)) *edited {
+	t.Helper()
+	d := openEmpty(t, change)
+	d.exec("INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 s'), ('b', 'double', '1 s')")
+	d.exec("INSERT INTO samples (series, time, value) SELECT x.s, '2024-03-01'::timestamptz + make_interval(secs => n), n / 7.0 FROM generate_series(0, 86399) g(n), (VALUES ('a'), ('b')) x(s)")
+	return d
+}
+
+// openEmpty returns a database without series.
+func openEmpty(t *testing.T, change func(*trellis.Options)) *edited {
 	t.Helper()
 	d := &edited{t: t}
 	d.clock.Store(testNow)
@@ -51,8 +60,6 @@ func openEdited(t *testing.T, change func(*trellis.Options)) *edited {
 		}
 	})
 	d.s = d.Engine.NewSession("ada")
-	d.exec("INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 s'), ('b', 'double', '1 s')")
-	d.exec("INSERT INTO samples (series, time, value) SELECT x.s, '2024-03-01'::timestamptz + make_interval(secs => n), n / 7.0 FROM generate_series(0, 86399) g(n), (VALUES ('a'), ('b')) x(s)")
 	return d
 }
 
