@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -124,6 +125,11 @@ func (s *Store) newSet(snapshot meta.Snapshot, live []meta.Segment, known *segme
 		set.segments = append(set.segments, g)
 	}
 	return set
+}
+
+// has reports whether the set has the segment of that name.
+func (s *segmentSet) has(name string) bool {
+	return slices.ContainsFunc(s.segments, func(g *liveSegment) bool { return g.meta.Name == name })
 }
 
 func (s *segmentSet) retain() *segmentSet {
