@@ -117,8 +117,11 @@ func (r *run) restoreSamples(ctx context.Context, args []plan.Literal) (int64, e
 	if err != nil {
 		return 0, err
 	}
+	ranges := []columnar.Range{span}
+	info.Exclusive = true // it compares with what there is
+	info.Within = &columnar.Selection{Series: []columnar.Series{s.Series}, Ranges: [][]columnar.Range{ranges}}
 	made, err := r.engine.edit(ctx, info, func(ed columnar.Editor) error {
-		return ed.Restore(ctx, s.Series, []columnar.Range{span}, snapshot)
+		return ed.Restore(ctx, s.Series, ranges, snapshot)
 	})
 	return touched(made), err
 }
