@@ -12,6 +12,7 @@ import (
 
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
+	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/wal"
 )
 
@@ -46,7 +47,10 @@ func (c *connection) open(ctx context.Context, make bool) (client.Conn, error) {
 	if _, err := os.Stat(c.data); errors.Is(err, os.ErrNotExist) && !make {
 		return nil, fmt.Errorf("there is no directory %s (--data)", c.data)
 	}
-	conn, err := client.OpenDir(ctx, trellis.Options{Dir: c.data, Clock: now, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now())})
+	conn, err := client.OpenDir(ctx, trellis.Options{
+		Dir: c.data, Clock: now, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
+		Upkeep: trellis.Upkeep{Keep: -1}, // the server may have been told to keep more than by default
+	})
 	if err != nil {
 		return nil, openError(err, c.data, "use --server to go through it, or stop it")
 	}
@@ -58,6 +62,8 @@ func openError(err error, dir, locked string) error {
 	switch {
 	case errors.Is(err, wal.ErrLocked):
 		return fmt.Errorf("data directory %s is in use by another process: %s", dir, locked)
+	case errors.Is(err, meta.ErrHeld):
+		return fmt.Errorf("%w (the lease runs out by itself where that writer is gone; it may come back at once with its own --data directory)", err)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%w: choose a directory that you may write to with --data", err)
 	}
