@@ -194,6 +194,7 @@ func (p *player) check(t testing.TB) {
 
 // cut plays an operation whose power fails on the way, and starts the store anew.
 func (p *player) cut(t testing.TB) {
+	t.Helper()
 	p.supply.mu.Lock()
 	p.supply.steps = p.r.IntN(25)
 	p.supply.mu.Unlock()
