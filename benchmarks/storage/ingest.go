@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -135,6 +136,17 @@ func (t *receiver) cpu() (time.Duration, error) {
 	return ownCPU()
 }
 
+// profile begins a profile of a server in this process, in a file named by the shape.
+func (t *receiver) profile(file, shape string) (err error) {
+	if t.inside == nil {
+		return nil
+	}
+	if t.inside.profile, err = os.Create(file + "." + strings.ReplaceAll(shape, " ", "-")); err != nil {
+		return err
+	}
+	return pprof.StartCPUProfile(t.inside.profile)
+}
+
 func (t *receiver) stop() (time.Duration, error) {
 	if t.process != nil {
 		return t.process.stop()
@@ -145,7 +157,7 @@ func (t *receiver) stop() (time.Duration, error) {
 // startTrellis starts a server on a directory.
 func (o *options) startTrellis(ctx context.Context, dir string) (*receiver, error) {
 	if o.profile != "" {
-		s, err := serveInside(ctx, dir, o.profile)
+		s, err := serveInside(ctx, dir)
 		return &receiver{inside: s}, err
 	}
 	p, err := start(ctx, o.trellis, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--log-level", "error")
@@ -190,6 +202,9 @@ func (o *options) ingestTo(ctx context.Context, s shape, streams int, per int64,
 			return u, err
 		}
 		open, of = append(open, out), append(of, b)
+	}
+	if err := server.profile(o.profile, s.name); err != nil {
+		return u, err
 	}
 	server0, err := server.cpu()
 	if err != nil {
@@ -250,7 +265,7 @@ type inside struct {
 	profile *os.File
 }
 
-func serveInside(ctx context.Context, dir, profile string) (*inside, error) {
+func serveInside(ctx context.Context, dir string) (*inside, error) {
 	clock := func() int64 { return time.Now().UnixMicro() }
 	db, err := trellis.Open(ctx, trellis.Options{Dir: dir, Clock: clock, Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
@@ -266,16 +281,17 @@ func serveInside(ctx context.Context, dir, profile string) (*inside, error) {
 	}
 	s := &inside{db: db, server: server, served: make(chan error, 1), address: lis.Addr().String()}
 	go func() { s.served <- server.Serve(lis) }()
-	if s.profile, err = os.Create(profile); err == nil {
-		err = pprof.StartCPUProfile(s.profile)
-	}
-	return s, err
+	return s, nil
 }
 
 func (s *inside) stop() (time.Duration, error) {
-	pprof.StopCPUProfile()
 	ctx := context.Background()
-	err := errors.Join(s.profile.Close(), s.server.Shutdown(ctx), <-s.served, s.db.Close(ctx))
+	var err error
+	if s.profile != nil {
+		pprof.StopCPUProfile()
+		err = s.profile.Close()
+	}
+	err = errors.Join(err, s.server.Shutdown(ctx), <-s.served, s.db.Close(ctx))
 	cpu, more := ownCPU()
 	return cpu, errors.Join(err, more)
 }
