@@ -47,7 +47,7 @@ type shape struct {
 	wide   bool
 	dict   bool // the column series of a long batch is a dictionary
 	series int
-	rows   int // of a batch
+	rows   int  // of a batch
 	shared bool // all streams write to the same series, in turn
 }
 

@@ -87,7 +87,9 @@ type usage struct {
 }
 
 // rate returns millions of samples per second.
-func (u usage) rate(d time.Duration) float64 { return float64(u.samples) / max(d.Seconds(), 1e-3) / 1e6 }
+func (u usage) rate(d time.Duration) float64 {
+	return float64(u.samples) / max(d.Seconds(), 1e-3) / 1e6
+}
 
 // ingestShape measures a shape and adds its row. A target of 0 is that of points.
 func (o *options) ingestShape(ctx context.Context, t *table, s shape, streams int, per int64, target float64) error {

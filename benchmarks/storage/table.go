@@ -34,7 +34,9 @@ func (t *table) add(cells ...any) {
 }
 
 // note adds a line below the table.
-func (t *table) note(format string, args ...any) { t.notes = append(t.notes, fmt.Sprintf(format, args...)) }
+func (t *table) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+}
 
 // write prints the table: what is in the first column on the left, numbers on the right.
 func (t *table) write(w io.Writer) error {
