@@ -42,6 +42,7 @@ func (b *Backfill) Write(ctx context.Context, batch arrow.RecordBatch) (err erro
 	if err != nil {
 		return err
 	}
+	defer b.reader.Release()
 	return b.editor.Write(ctx, samples)
 }
 

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ type player struct {
 	*life
 	d      *database
 	r      *rand.Rand
-	now    int64
+	now    atomic.Int64 // the background looks at it, too
 	supply *power
 	disk   *waltest.Disk
 	edits  int
@@ -69,7 +70,7 @@ func (p *player) play(t testing.TB) outcome {
 	case n < 86:
 		return outcome{p.d.Compact(ctx), p.life}
 	case n < 92:
-		p.now += int64(p.r.IntN(40)) * 60 * second
+		p.now.Add(int64(p.r.IntN(40)) * 60 * second)
 		_, err := p.d.Collect(ctx, p.r.IntN(4) == 0)
 		return outcome{err, p.life}
 	}
@@ -193,6 +194,7 @@ func (p *player) check(t testing.TB) {
 
 // cut plays an operation whose power fails on the way, and starts the store anew.
 func (p *player) cut(t testing.TB) {
+	t.Helper()
 	p.supply.mu.Lock()
 	p.supply.steps = p.r.IntN(25)
 	p.supply.mu.Unlock()
@@ -276,8 +278,9 @@ func lifeSteps(t testing.TB, normal int) int {
 
 // playLife plays a life on a database.
 func playLife(t *testing.T, d *database, r *rand.Rand, steps int) {
-	p := &player{d: d, r: r, now: 1_800_000_000 * second, supply: &power{steps: 1 << 40}, disk: waltest.NewDisk()}
-	d.options.Clock = func() int64 { return p.now }
+	p := &player{d: d, r: r, supply: &power{steps: 1 << 40}, disk: waltest.NewDisk()}
+	p.now.Store(1_800_000_000 * second)
+	d.options.Clock = p.now.Load
 	d.options.HeadAge, d.options.CompactRate = -1, -1
 	d.options.Workers = 1 + r.IntN(3)
 	d.options.HeadBytes = int64(1) << (12 + r.IntN(12))
@@ -291,7 +294,7 @@ func playLife(t *testing.T, d *database, r *rand.Rand, steps int) {
 	d.open(t)
 	p.life = newLife(t, d)
 	for range steps {
-		p.now += int64(r.IntN(60)) * second
+		p.now.Add(int64(r.IntN(60)) * second)
 		switch n := r.IntN(20); {
 		case n < 1:
 			p.cut(t)

@@ -68,6 +68,7 @@ type config struct {
 	keep         time.Duration
 	grace        time.Duration
 	stageDir     string
+	openStage    func(dir string) (object.Bucket, error) // for tests
 }
 
 // Store keeps samples. Its methods are safe for concurrent use.
@@ -199,6 +200,7 @@ func newStore(o Options) *Store {
 			keep:         or(o.Keep, defaultKeep),
 			grace:        or(o.Grace, defaultGrace),
 			stageDir:     or(o.StageDir, filepath.Join(o.LogDir, "stage")),
+			openStage:    func(dir string) (object.Bucket, error) { return object.OpenDir(dir) },
 		},
 	}
 	s.state.active = newHead()
