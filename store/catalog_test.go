@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"time"
 
 	"github.com/trellisdb/trellis/meta"
 )
@@ -75,4 +76,13 @@ func (c *faultyCatalog) Lease(ctx context.Context) (meta.Lease, error) {
 
 func (c *faultyCatalog) Generation(ctx context.Context) (int64, error) {
 	return ask(c, "generation", func() (int64, error) { return c.Catalog.Generation(ctx) })
+}
+
+func (c *faultyCatalog) Edits(ctx context.Context, filter meta.EditFilter) ([]meta.Edit, error) {
+	return ask(c, "edits", func() ([]meta.Edit, error) { return c.Catalog.Edits(ctx, filter) })
+}
+
+func (c *faultyCatalog) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
+	_, err := do(c, "renew", func() (struct{}, error) { return struct{}{}, c.Catalog.Renew(ctx, epoch, ttl) })
+	return err
 }

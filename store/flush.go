@@ -73,7 +73,8 @@ func (s *Store) old() bool {
 	s.state.RLock()
 	defer s.state.RUnlock()
 	h := s.state.active
-	return s.headAge > 0 && !h.empty() && s.clock()-h.since >= s.headAge.Microseconds()
+	age := time.Duration(s.clock()-h.since) * time.Microsecond
+	return s.headAge > 0 && !h.empty() && age.Abs() >= s.headAge // also when the clock has gone back
 }
 
 // Flush puts all samples that were written before the call into segments. An

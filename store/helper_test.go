@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if runChild() || stepChild() {
+	if runChild() || stepChild() || rivalChild() {
 		return
 	}
 	goleak.VerifyTestMain(withServers{m})
