@@ -9,10 +9,10 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 SOAK      ?= 10m
 CRASHES   ?= 100
+MEMORY    ?= 1h
 
 # What make storage measures, with flags before it.
 STORAGE ?= ingest points edit backfill s3 past
-MEMORY    ?= 1h
 
 # SQLite's C code, translated to Go, guards its memory itself. To watch it, too, would
 # make whatever has a catalog four times slower.

@@ -162,7 +162,7 @@ func (t *receiver) stop() (time.Duration, error) {
 // startTrellis starts a server on a directory.
 func (o *options) startTrellis(ctx context.Context, dir string) (*receiver, error) {
 	if o.profile != "" {
-		s, err := serveInside(ctx, dir)
+		s, err := serveInside(ctx, filepath.Join(dir, "data"))
 		return &receiver{inside: s}, err
 	}
 	p, err := start(ctx, o.trellis, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--log-level", "error")
