@@ -36,7 +36,7 @@ func (g *liveSegment) open(ctx context.Context) (*segment.Reader, error) {
 	if g.mu.reader != nil {
 		return g.mu.reader, nil
 	}
-	o, err := g.bucket.Open(ctx, g.meta.Name)
+	o, err := object.OpenKnown(ctx, g.bucket, g.meta.Name, g.meta.Size)
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", g.meta.Name, err)
 	}

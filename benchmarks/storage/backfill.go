@@ -27,10 +27,7 @@ const (
 type backfilled struct {
 	name string
 	*database
-	series  []columnar.Series
-	flushed int64
-	written int64
-	live    int64
+	series []columnar.Series
 }
 
 // runBackfill writes years in random order and compares with the order of time.
@@ -91,7 +88,6 @@ func (o *options) backfill(ctx context.Context, b *backfilled, chunk int64, rand
 	if err := b.Flush(ctx); err != nil {
 		return err
 	}
-	b.flushed = b.Stats().FlushedBytes
 	return b.Compact(ctx)
 }
 

@@ -123,7 +123,7 @@ func ratio(a, b time.Duration) float64 { return float64(a) / float64(max(b, 1)) 
 
 // editSQL does the same through Flight, on the database that editStore has left.
 func (o *options) editSQL(ctx context.Context, dir string, t, q *table) (err error) {
-	p, err := start(ctx, o.trellis, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--log-level", "error")
+	p, err := o.startTrellis(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (o *options) editSQL(ctx context.Context, dir string, t, q *table) (err err
 		_, stopped := p.stop()
 		err = errors.Join(err, stopped)
 	}()
-	c, err := connect(p.address)
+	c, err := connect(p.address())
 	if err != nil {
 		return err
 	}
@@ -143,6 +143,9 @@ func (o *options) editSQL(ctx context.Context, dir string, t, q *table) (err err
 		return err
 	}
 	q.add("Flight SQL: before", before, 1.0, "")
+	if err := p.profile(o.profile, "edit"); err != nil {
+		return err
+	}
 	var took, next []time.Duration
 	for _, from := range o.places(span) {
 		statement := fmt.Sprintf("UPDATE samples SET value = value * 1.02 WHERE series = 'plant/sensor0' AND time >= '%s' AND time < '%s'", stamp(from), stamp(from+hour))

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/flight/flightsql"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trellisdb/trellis"
@@ -104,7 +106,7 @@ func (o *options) ingestShape(ctx context.Context, t *table, s shape, streams in
 	}
 	stocks, err = o.ingestTo(ctx, s, streams, per, func() (*receiver, error) {
 		p, err := startStock(ctx)
-		return &receiver{process: p}, err
+		return &receiver{process: p, stock: true}, err
 	})
 	if err != nil {
 		return fmt.Errorf("stock: %w", err)
@@ -122,6 +124,7 @@ func (o *options) ingestShape(ctx context.Context, t *table, s shape, streams in
 type receiver struct {
 	process *process
 	inside  *inside
+	stock   bool
 }
 
 func (t *receiver) address() string {
@@ -159,7 +162,7 @@ func (t *receiver) stop() (time.Duration, error) {
 // startTrellis starts a server on a directory.
 func (o *options) startTrellis(ctx context.Context, dir string) (*receiver, error) {
 	if o.profile != "" {
-		s, err := serveInside(ctx, dir)
+		s, err := serveInside(ctx, filepath.Join(dir, "data"))
 		return &receiver{inside: s}, err
 	}
 	p, err := start(ctx, o.trellis, "serve", "--data", filepath.Join(dir, "data"), "--listen", "127.0.0.1:0", "--log-level", "error")
@@ -252,10 +255,41 @@ func (o *options) ingestTo(ctx context.Context, s shape, streams int, per int64,
 			return u, err
 		}
 	}
+	if !server.stock {
+		// Another batch of each stream came first; points of the streams are the same.
+		want := (per + 1) * int64(streams) * s.samples()
+		if s.shared {
+			want = per*int64(streams)*s.samples() + s.samples()
+		}
+		if err := stored(ctx, c, want); err != nil {
+			return u, err
+		}
+	}
 	ended, err := server.stop()
 	server = nil
 	u.whole = ended - server0
 	return u, err
+}
+
+// stored reports whether a server has so many samples.
+func stored(ctx context.Context, c *flightsql.Client, want int64) error {
+	info, err := c.Execute(ctx, "SELECT count(*) FROM samples")
+	if err != nil {
+		return err
+	}
+	reader, err := c.DoGet(ctx, info.GetEndpoint()[0].GetTicket())
+	if err != nil {
+		return err
+	}
+	defer reader.Release()
+	batch, err := reader.Read()
+	if err != nil {
+		return err
+	}
+	if n := batch.Column(0).(*array.Int64).Value(0); n != want {
+		return fmt.Errorf("the server has %d samples of the %d that it acknowledged", n, want)
+	}
+	return nil
 }
 
 // inside is a server in this process, under a profile.

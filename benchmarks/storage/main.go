@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	o := &options{out: out}
 	flags := flag.NewFlagSet("storage", flag.ContinueOnError)
 	flags.StringVar(&o.trellis, "trellis", os.Getenv("TRELLIS"), "program that is started as the server (make build makes it)")
-	flags.StringVar(&o.profile, "profile", "", "write a CPU profile of ingest and points here; the server then runs in this process")
+	flags.StringVar(&o.profile, "profile", "", "write CPU profiles of ingest, points and edit to files that begin with this; the server then runs in this process")
 	flags.StringVar(&o.dir, "dir", "", "directory for databases, on the disk that is to be measured; default: the system's for temporary files")
 	flags.Float64Var(&o.years, "years", 10, "years of samples at 1 Hz of edit, backfill, s3 and past")
 	flags.Int64Var(&o.samples, "samples", 64<<20, "samples of each run of ingest")
@@ -78,7 +78,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		for i, b := range benchmarks {
 			names[i] = b.name
 		}
-		fmt.Fprintf(flags.Output(), "usage: storage [flags] %s ...\n", strings.Join(names, " | "))
+		_, _ = fmt.Fprintf(flags.Output(), "usage: storage [flags] %s ...\n", strings.Join(names, " | "))
 		flags.PrintDefaults()
 	}
 	if len(args) > 0 && args[0] == stockName {
@@ -91,7 +91,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		flags.Usage()
 		return fmt.Errorf("say what to measure")
 	}
-	fmt.Fprintf(out, "%s, %d cores, %s/%s, %s\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	if _, err := fmt.Fprintf(out, "%s, %d cores, %s/%s, %s\n", time.Now().Format(time.DateOnly), runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version()); err != nil {
+		return err
+	}
 	for _, name := range flags.Args() {
 		i := slices.IndexFunc(benchmarks, func(b benchmark) bool { return b.name == name })
 		if i < 0 {

@@ -106,6 +106,9 @@ func (r *remote) close(ctx context.Context) error {
 
 // runS3 counts the requests of writing and reading.
 func runS3(ctx context.Context, o *options) error {
+	if os.Getenv("TRELLIS_S3SERVER") == "" {
+		return errors.New("which program is the S3 server? Name it in TRELLIS_S3SERVER (make s3server makes it)")
+	}
 	return o.inDir(func(dir string) error {
 		return onStage(dir, func(s *stage) error {
 			server := s3test.Start(s)
@@ -113,7 +116,6 @@ func runS3(ctx context.Context, o *options) error {
 			proxy.Fail(func(*http.Request) s3test.Fault { return s3test.Fault{Delay: o.delay} })
 			r := &remote{dir: filepath.Join(dir, "data"), opts: server.Bucket(s, "trellis"), span: o.spanOf()}
 			r.opts.Endpoint, r.opts.Hedge = proxy.Endpoint, -1
-			r.opts.Retry = s3.Retry{}
 			return o.s3(ctx, r)
 		})
 	})
@@ -218,7 +220,7 @@ func (o *options) s3Read(ctx context.Context, r *remote, t *table) error {
 				return err
 			}
 			opened := r.bucket.Stats()
-			if cached == false && q.target {
+			if !cached && q.target {
 				t.add("open", opened.Total(), requests(opened), megabytes(opened.Read), "", "–")
 			}
 			for _, state := range states {

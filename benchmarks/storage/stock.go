@@ -56,7 +56,9 @@ func serveStock(ctx context.Context, out io.Writer) error {
 		<-ctx.Done()
 		server.GracefulStop()
 	}()
-	fmt.Fprintf(out, "listening on %s\n", lis.Addr())
+	if _, err := fmt.Fprintf(out, "listening on %s\n", lis.Addr()); err != nil {
+		return err
+	}
 	return server.Serve(lis)
 }
 
