@@ -58,4 +58,7 @@
 //     still does not refer to it, and nobody in this process reads it.
 //   - R7: what was purged is never missing silently: an earlier snapshot that had it
 //     answers with an error.
+//   - R8: after a change of which it is not known whether it happened, nothing is written
+//     before the newest set has been read from the catalog; and a segment that a commit
+//     may have named is never deleted but by the garbage collector, which asks there.
 package store

@@ -15,6 +15,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/store/object"
 	"github.com/trellisdb/trellis/store/object/objecttest"
 	"github.com/trellisdb/trellis/store/wal/waltest"
 )
@@ -341,7 +342,15 @@ func TestAHistoryThatIsEditedAnswersAsItsModelDoes(t *testing.T) {
 	for run := range 4 {
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
 			t.Parallel()
-			playLife(t, newDatabase(t), rand.New(rand.NewPCG(seed(t), uint64(run))), lifeSteps(t, 400))
+			d := newDatabase(t)
+			if run == 3 {
+				bucket, err := object.OpenDir(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.bucket = bucket
+			}
+			playLife(t, d, rand.New(rand.NewPCG(seed(t), uint64(run))), lifeSteps(t, 400))
 		})
 	}
 }
