@@ -14,6 +14,9 @@ CRASHES   ?= 100
 STEPS     ?= 20000
 MEMORY    ?= 1h
 
+# What make storage measures, with flags before it.
+STORAGE ?= ingest points edit backfill s3 past
+
 # SQLite's C code, translated to Go, guards its memory itself. To watch it, too, would
 # make whatever has a catalog four times slower.
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
@@ -22,13 +25,14 @@ export PYTHON
 export TRELLIS := $(CURDIR)/build/bin/trellis
 
 .DEFAULT_GOAL := help
-.PHONY: help test build s3server demo lint format fuzz soak crash memory bench sizes generate tzdata clean need-go
+.PHONY: help test build s3server demo lint format fuzz soak crash memory bench sizes storage generate tzdata clean need-go
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 test: build s3server .venv .postgres ## run all tests: Go with the race detector, lint, clients
 	$(GO) test $(RACE) -timeout 12m ./...
+	cd benchmarks && TRELLIS_S3SERVER=$$(../.ci/s3server) $(GO) test -timeout 6m ./...
 	.venv/bin/python -m pytest -q clients/python/tests
 
 build: need-go ## build the program: build/bin/trellis
@@ -70,6 +74,9 @@ bench: need-go ## run the benchmarks of the packages
 sizes: need-go ## print the bits per value on the data sets in DATA, beside other tools
 	@test -n "$(DATA)" || { echo "Say where the data sets are, as in: make sizes DATA=../data (see benchmarks/sizes/README.md)" >&2; exit 1; }
 	@cd benchmarks/sizes && $(GO) run . "$(abspath $(DATA))"
+
+storage: build s3server ## measure what STORAGE names: ingest points edit backfill s3 past (see benchmarks/README.md)
+	@cd benchmarks && TRELLIS_S3SERVER=$$(../.ci/s3server) $(GO) run ./storage $(STORAGE)
 
 generate: need-go ## write the assembly of the loops
 	$(GO) generate -skip tzdata ./...

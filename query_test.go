@@ -37,7 +37,9 @@ type door interface {
 // openTest opens an empty database in a directory of the test's own.
 func openTest(t testing.TB, dir string) *trellis.DB {
 	t.Helper()
-	db, err := trellis.Open(t.Context(), trellis.Options{Dir: dir, Clock: func() int64 { return testNow }, Workers: 2, Seed: 1})
+	db, err := trellis.Open(t.Context(), trellis.Options{
+		Dir: dir, Clock: func() int64 { return testNow }, Workers: 2, Seed: 1, Admins: []string{"tester"}, CompactRate: -1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,14 +157,15 @@ func textRows(batch arrow.RecordBatch, fields []plan.Field, z *zone.Zone) ([][]s
 
 // section is one statement of a query file and what is expected of it.
 type section struct {
-	head      string // "exec", "query" or "query unordered", and comment lines before
+	head      string // "exec", "query" or "query once", and comment lines before
 	statement string
 	expected  string
 }
 
 // readSections reads a query file: sections separated by empty lines, each of
-// optional comment lines (#), a line "exec" or "query", the statement, a line
-// "----", and the expected answer.
+// optional comment lines (#), a line "exec", "query" or "query once", the statement, a
+// line "----", and the expected answer. What stands after "query once" has another
+// answer when all of the file has been written.
 func readSections(t *testing.T, file string) []section {
 	t.Helper()
 	data, err := os.ReadFile(file)
@@ -208,7 +211,8 @@ func runFile(t *testing.T, d door, file, stage string, writes bool) {
 				n, err := d.exec(t.Context(), s.statement)
 				got = answer(s.statement, fmt.Sprintf("%d\n", n), err)
 			}
-		case verb == "query":
+		case verb == "query once" && !writes:
+		case verb == "query", verb == "query once":
 			names, rows, err := d.query(t.Context(), s.statement)
 			got = answer(s.statement, renderRows(names, rows), err)
 		default:

@@ -1,5 +1,7 @@
 package columnar
 
+import "fmt"
+
 // Version is one version of the sample in a slot of a series, or of there being
 // none after there was one.
 type Version struct {
@@ -27,4 +29,16 @@ type Change struct {
 	Series   int   // index in the question
 	From, To int64 // instants
 	EditCounts
+}
+
+// PurgedError says that what a snapshot had of a series was removed for good.
+type PurgedError struct {
+	Series   int64 // id
+	Snapshot int64
+	Edit     int64 // id of the purge
+}
+
+// Error says so.
+func (e *PurgedError) Error() string {
+	return fmt.Sprintf("series %d: what snapshot %d had was purged by edit %d", e.Series, e.Snapshot, e.Edit)
 }

@@ -141,6 +141,8 @@ func seriesValue(s *meta.Series, column string) (any, error) {
 		return s.ID, nil
 	case "created":
 		return s.Created, nil
+	case "retention":
+		return age(s.Retention), nil
 	}
 	return nil, fmt.Errorf("engine: table series has a column %s that nothing fills", column)
 }
@@ -151,6 +153,15 @@ func optional(s string) any {
 		return nil
 	}
 	return s
+}
+
+// age is an age in microseconds as an interval; NULL for 0.
+func age(micros int64) any {
+	if micros == 0 {
+		return nil
+	}
+	const day = 24 * 3600 * 1_000_000
+	return plan.Span{Days: int32(micros / day), Micros: micros % day}
 }
 
 func limit(x *float64) any {

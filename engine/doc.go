@@ -14,4 +14,7 @@
 //   - N3: a panic below ends the statement with an internal error; the engine lives
 //     on.
 //   - N4: what a user did wrong is a *plan.Error, always.
+//   - N5: a statement that edits samples reads the state before the edit
+//     (columnar.Editor.Base), nothing that is written meanwhile, and holds no more
+//     than a batch of it. What it makes of that is one edit, or nothing.
 package engine

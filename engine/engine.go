@@ -53,6 +53,12 @@ type Options struct {
 
 	Memory       *memory.Budget // shown as system.memory; nil: nothing is
 	SharedMemory *memory.Part   // what all statements may hold together; nil: no limit
+
+	// RequireReason refuses edits without a reason (trellis.reason).
+	RequireReason bool
+	// Admins are the users that may call privileged procedures; a session without a
+	// user always may.
+	Admins []string
 }
 
 // Engine runs statements. It is safe for concurrent use.
@@ -61,7 +67,8 @@ type Engine struct {
 	catalog catalogCache
 	queries registry
 
-	random struct {
+	settings sync.Mutex // held while a server-wide setting is changed
+	random   struct {
 		sync.Mutex
 		*rand.Rand
 	}

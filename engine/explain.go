@@ -41,14 +41,15 @@ func (r *run) explain(ctx context.Context, n *plan.Explain) (columnar.Stream, er
 // explained returns the plan that is explained: what a statement that writes reads.
 func (r *run) explained(n *plan.Explain) (plan.Node, error) {
 	switch n.Input.(type) {
-	case *plan.InsertSamples, *plan.InsertSeries, *plan.UpdateSeries:
+	case *plan.InsertSamples, *plan.UpdateSamples, *plan.DeleteSamples, *plan.InsertSeries, *plan.UpdateSeries:
 		if n.Analyze {
 			return nil, plan.Errorf(0, plan.CodeNotSupported, "EXPLAIN ANALYZE of a statement that writes is not supported").
 				WithHint("Use EXPLAIN, or EXPLAIN ANALYZE of the query that it reads.")
 		}
 	}
 	if in := n.Input.Inputs(); len(in) == 1 {
-		if _, writes := n.Input.(*plan.InsertSamples); writes {
+		switch n.Input.(type) {
+		case *plan.InsertSamples, *plan.UpdateSamples, *plan.DeleteSamples:
 			optimized, err := r.optimized(in[0])
 			return plan.WithInputs(n.Input, []plan.Node{optimized}), err
 		}

@@ -35,6 +35,7 @@ func (in *Ingest) Write(ctx context.Context, batch arrow.RecordBatch) (err error
 	if err != nil {
 		return err
 	}
+	defer in.reader.Release()
 	if err := in.engine.opts.Store.Append(ctx, samples); err != nil {
 		return err
 	}

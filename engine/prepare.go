@@ -19,8 +19,11 @@ func (e *Engine) Prepare(_ context.Context, s *Session, text string) (st *Statem
 	}
 	st = &Statement{Text: text, Params: params}
 	switch n := node.(type) {
-	case *plan.InsertSamples, *plan.InsertSeries, *plan.UpdateSeries, *plan.SetVariable:
+	case *plan.InsertSamples, *plan.UpdateSamples, *plan.DeleteSamples, *plan.InsertSeries, *plan.UpdateSeries, *plan.CallProcedure, *plan.SetVariable:
 		st.Update = true
+		if err := e.allowed(s, node); err != nil {
+			return nil, err
+		}
 	case *plan.ShowVariable:
 		if _, ok := s.Value(n.Name); !ok && n.Name != "all" {
 			return nil, unknownSetting(n.Name)

@@ -23,6 +23,7 @@ type run struct {
 	session *Session
 	view    *catalogView
 	env     *eval.Env
+	past    *past
 	node    plan.Node
 	options exec.Options
 }
@@ -46,10 +47,10 @@ func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params [
 	if err != nil {
 		return nil, err
 	}
-	r := &run{engine: e, session: s, view: view, env: env, node: node}
+	r := &run{engine: e, session: s, view: view, env: env, node: node, past: &past{engine: e, env: env}}
 	summaries, _ := s.Value("trellis.summaries")
 	r.options = exec.Options{
-		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Env: env,
+		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Functions: r.functions(), AsOf: r.past.at, Env: env,
 		Memory: e.opts.QueryMemory, Shared: e.opts.SharedMemory, Workers: e.opts.Workers, Decode: summaries == "off",
 	}
 	return r, nil
@@ -82,7 +83,7 @@ func (e *Engine) Query(ctx context.Context, s *Session, st *Statement, params []
 	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
 	defer func() {
 		if err != nil {
-			err = ended(ctx, err)
+			err = e.ended(ctx, err)
 			e.queries.end(q)
 		}
 	}()
@@ -102,9 +103,7 @@ func (e *Engine) Query(ctx context.Context, s *Session, st *Statement, params []
 	if err != nil {
 		return nil, err
 	}
-	w := &watched{engine: e, query: q, in: in, ctx: ctx}
-	w.limit(s)
-	return w, nil
+	return &watched{engine: e, query: q, in: in, ctx: ctx, stop: q.limit(s)}, nil
 }
 
 // watched is the stream of a statement's rows: it counts them, ends when the
@@ -114,16 +113,19 @@ type watched struct {
 	query  *running
 	in     columnar.Stream
 	ctx    context.Context //nolint:containedctx // the statement's life, not a call's
-	timer  *time.Timer
+	stop   func()          // its timeout
 	closed bool
 }
 
-// limit starts the statement's timeout.
-func (w *watched) limit(s *Session) {
+// limit starts a statement's timeout; the caller stops it.
+func (q *running) limit(s *Session) (stop func()) {
 	text, _ := s.Value("statement_timeout")
-	if ms, err := strconv.ParseInt(text, 10, 64); err == nil && ms > 0 {
-		w.timer = time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { w.query.cancel(ErrTimeout) })
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || ms <= 0 {
+		return func() {}
 	}
+	timer := time.AfterFunc(time.Duration(ms)*time.Millisecond, func() { q.cancel(ErrTimeout) })
+	return func() { timer.Stop() }
 }
 
 // ErrTimeout ends a statement that has run for longer than its statement_timeout.
@@ -147,7 +149,7 @@ func (w *watched) Next(ctx context.Context) (batch arrow.RecordBatch, err error)
 	batch, err = w.in.Next(w.ctx)
 	if err != nil {
 		if !errors.Is(err, io.EOF) {
-			err = ended(w.ctx, err)
+			err = w.engine.ended(w.ctx, err)
 		}
 		return nil, err
 	}
@@ -156,14 +158,18 @@ func (w *watched) Next(ctx context.Context) (batch arrow.RecordBatch, err error)
 }
 
 // ended says why a statement ended, where its context did, and what to do about a
-// damaged file.
-func ended(ctx context.Context, err error) error {
+// damaged file, or about what was purged.
+func (e *Engine) ended(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		var e *plan.Error
-		if errors.As(cause, &e) {
+		var mistake *plan.Error
+		if errors.As(cause, &mistake) {
 			return cause
 		}
 		return fmt.Errorf("%w: %w", errCancelled, err)
+	}
+	var purged *columnar.PurgedError
+	if errors.As(err, &purged) {
+		return e.purged(ctx, purged)
 	}
 	if errors.Is(err, columnar.ErrCorrupt) {
 		return fmt.Errorf("%w; restore that file from a backup: everything that does not need it can still be read", err)
@@ -177,9 +183,7 @@ func (w *watched) Close() error {
 		return nil
 	}
 	w.closed = true
-	if w.timer != nil {
-		w.timer.Stop()
-	}
+	w.stop()
 	w.engine.queries.end(w.query)
 	return w.in.Close()
 }

@@ -51,6 +51,10 @@ var attributes = map[string]attribute{
 	"labels":      func(s *meta.Series, v any) error { s.Labels = v.(string); return nil },
 	"states":      setStates,
 	"description": func(s *meta.Series, v any) error { s.Description = v.(string); return nil },
+	"retention": func(s *meta.Series, v any) (err error) {
+		s.Retention, err = spanAge(v.(plan.Span))
+		return err
+	},
 }
 
 // cleared sets an attribute that may be absent to its absence.
@@ -62,6 +66,7 @@ var cleared = map[string]func(s *meta.Series){
 	"interpolation": func(s *meta.Series) { s.Interpolation = columnar.Linear },
 	"label":         func(s *meta.Series) { s.LabelEnd = false },
 	"block_n":       func(s *meta.Series) { s.Grid.BlockLen = 0 },
+	"retention":     func(s *meta.Series) { s.Retention = 0 },
 }
 
 func setPeriod(s *meta.Series, v any) error {

@@ -18,11 +18,13 @@ import (
 // tables returns the tables that the engine itself answers for.
 func (e *Engine) tables(s *Session, view *catalogView) map[string]exec.Table {
 	fill := map[string]func(context.Context, *rowBuilder) error{
-		"edits":     func(context.Context, *rowBuilder) error { return nil },
-		"segments":  e.segmentRows,
-		"snapshots": e.snapshotRows,
-		"blocks":    func(ctx context.Context, b *rowBuilder) error { return e.blockRows(ctx, view, b) },
-		"functions": functionRows,
+		"edits":       e.editRows,
+		"edit_ranges": func(ctx context.Context, b *rowBuilder) error { return e.editRangeRows(ctx, view, b) },
+		"segments":    e.segmentRows,
+		"snapshots":   e.snapshotRows,
+		"pins":        e.pinRows,
+		"blocks":      func(ctx context.Context, b *rowBuilder) error { return e.blockRows(ctx, view, b) },
+		"functions":   functionRows,
 		"settings": func(_ context.Context, b *rowBuilder) error {
 			for _, x := range s.Settings() {
 				b.row(x.Name, x.Value, x.Doc)
@@ -71,14 +73,17 @@ func (b *rowBuilder) row(values ...any) {
 }
 
 // stream returns the rows as a stream of one batch.
-func (b *rowBuilder) stream() columnar.Stream {
+func (b *rowBuilder) stream() columnar.Stream { return &oneBatch{batch: b.batch()} }
+
+// batch returns the rows. The builder is of no more use.
+func (b *rowBuilder) batch() arrow.RecordBatch {
 	arrays := make([]arrow.Array, len(b.cols))
 	rows := int64(0)
 	for i, c := range b.cols {
 		rows = int64(c.Len())
 		arrays[i] = c.Array()
 	}
-	return &oneBatch{batch: array.NewRecordBatch(eval.Schema(b.fields), arrays, rows)}
+	return array.NewRecordBatch(eval.Schema(b.fields), arrays, rows)
 }
 
 // oneBatch is a stream of one batch.
@@ -121,17 +126,6 @@ func (e *Engine) segmentRows(ctx context.Context, b *rowBuilder) error {
 	return nil
 }
 
-func (e *Engine) snapshotRows(ctx context.Context, b *rowBuilder) error {
-	snapshots, err := e.opts.Catalog.Snapshots(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range snapshots {
-		b.row(s.ID, s.Time, s.Note)
-	}
-	return nil
-}
-
 func (e *Engine) blockRows(ctx context.Context, view *catalogView, b *rowBuilder) error {
 	byID := make(map[int64]int, len(view.series))
 	for i := range view.series {
@@ -156,6 +150,12 @@ func functionRows(_ context.Context, b *rowBuilder) error {
 	}
 	for _, f := range plan.Aggregates() {
 		b.row(f.Name, "aggregate", typeList(f.Args, false), f.Result.String(), f.Doc)
+	}
+	for _, r := range plan.TableFunctions {
+		b.row(r.Name, "table function", r.Arguments(), "rows", r.Doc)
+	}
+	for _, r := range plan.Procedures {
+		b.row(r.Name, "procedure", r.Arguments(), "", r.Doc)
 	}
 	return nil
 }

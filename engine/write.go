@@ -19,7 +19,8 @@ import (
 )
 
 // Exec runs a statement that yields no rows and returns how many rows (samples or
-// series) it wrote; a statement that writes none returns 0.
+// series) it wrote, changed or took away; a statement that does none of that
+// returns 0.
 func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []plan.Literal) (n int64, err error) {
 	defer recoverInto(&err, e.opts.Logger)
 	if !st.Update {
@@ -27,15 +28,29 @@ func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []p
 	}
 	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
 	defer e.queries.end(q)
+	defer q.limit(s)()
 	r, err := e.newRun(ctx, s, st, params)
 	if err != nil {
+		return 0, err
+	}
+	if err := e.allowed(s, r.node); err != nil {
 		return 0, err
 	}
 	switch node := r.node.(type) {
 	case *plan.SetVariable:
 		return 0, s.Set(node.Name, node.Value)
 	case *plan.InsertSamples:
-		n, err = r.insertSamples(ctx, node)
+		if on, _ := s.Value("trellis.backfill"); on == "on" {
+			n, err = r.backfillSamples(ctx, node)
+		} else {
+			n, err = r.insertSamples(ctx, node)
+		}
+	case *plan.UpdateSamples:
+		n, err = r.updateSamples(ctx, node)
+	case *plan.DeleteSamples:
+		n, err = r.deleteSamples(ctx, node)
+	case *plan.CallProcedure:
+		n, err = r.call(ctx, node)
 	case *plan.InsertSeries:
 		n, err = r.insertSeries(ctx, node)
 	case *plan.UpdateSeries:
@@ -43,12 +58,13 @@ func (e *Engine) Exec(ctx context.Context, s *Session, st *Statement, params []p
 	default:
 		err = fmt.Errorf("engine: a %T is no update", node)
 	}
-	return n, ended(ctx, err)
+	return n, e.ended(ctx, err)
 }
 
-// drain calls f for every batch of a plan, with the columns named anew.
+// drain calls f for every batch of a plan that has been optimized, with the columns
+// named anew.
 func (r *run) drain(ctx context.Context, n plan.Node, columns []string, f func(arrow.RecordBatch) error) (err error) {
-	in, err := r.rows(ctx, n, nil)
+	in, err := exec.Run(ctx, n, r.options)
 	if err != nil {
 		return err
 	}
@@ -81,7 +97,11 @@ func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, 
 	var samples []columnar.Samples
 	held, shared := int64(0), r.engine.opts.SharedMemory.Hold()
 	defer shared.Close()
-	err := r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+	input, err := r.optimized(n.Input)
+	if err != nil {
+		return 0, err
+	}
+	err = r.drain(ctx, input, n.Columns, func(batch arrow.RecordBatch) error {
 		more, err := reader.Read(ctx, batch)
 		if err != nil {
 			return atRow(err, n.At)
@@ -128,7 +148,11 @@ func atRow(err error, at []int) error {
 // insertSeries creates a series for each row of the input, all or none.
 func (r *run) insertSeries(ctx context.Context, n *plan.InsertSeries) (int64, error) {
 	var made []meta.Series
-	err := r.drain(ctx, n.Input, n.Columns, func(batch arrow.RecordBatch) error {
+	input, err := r.optimized(n.Input)
+	if err != nil {
+		return 0, err
+	}
+	err = r.drain(ctx, input, n.Columns, func(batch arrow.RecordBatch) error {
 		for i := range int(batch.NumRows()) {
 			values := make(map[string]plan.Literal, len(n.Columns))
 			for k, name := range n.Columns {

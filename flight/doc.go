@@ -25,8 +25,8 @@
 //     x-trellis-reason, x-trellis-compression and so on, the name of the setting with
 //     hyphens for underscores and without the prefix "trellis.".
 //
-// The options of an ingest, zone, template and columns, come with its command, as JSON
-// in the metadata of the first message on the path samples, or as headers too
+// The options of an ingest, zone, template, columns and edit, come with its command, as
+// JSON in the metadata of the first message on the path samples, or as headers too
 // (x-trellis-template).
 //
 // # Invariants
@@ -46,4 +46,7 @@
 //     else.
 //   - F6: a batch that comes in is decoded when there is memory for all that becomes of
 //     it. Until then its stream is not read, so a full server slows its clients.
+//   - F7: a stream of samples that is an edit is committed when the client has ended
+//     it, and in no other case: a call that is cancelled, breaks, or has a batch that
+//     is refused leaves nothing.
 package flight

@@ -106,8 +106,10 @@ func codeOf(err error) codes.Code {
 		return codes.DeadlineExceeded
 	case errors.Is(err, columnar.ErrCorrupt):
 		return codes.DataLoss
+	case errors.Is(err, meta.ErrHeld):
+		return codes.Unavailable
 	case errors.Is(err, meta.ErrConflict):
-		return codes.Aborted
+		return codes.FailedPrecondition
 	case errors.Is(err, meta.ErrNotFound):
 		return codes.NotFound
 	case errors.Is(err, meta.ErrExists):

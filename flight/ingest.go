@@ -23,8 +23,13 @@ import (
 type sink interface {
 	// write takes in one batch, all of it or nothing.
 	write(ctx context.Context, batch arrow.RecordBatch) error
-	// counts says what has become durable.
+	// counts says what has been taken in.
 	counts() putCounts
+	// finish is called when the client has ended the stream properly. It returns what
+	// the client is told then, nil for nothing.
+	finish(ctx context.Context) (any, error)
+	// close gives up what was not finished.
+	close() error
 }
 
 // putCounts are the counts of a PutResult of plain Flight, as JSON in its metadata.
@@ -33,24 +38,41 @@ type putCounts struct {
 	Samples int64 `json:"samples,omitempty"` // samples made of them
 	Empty   int64 `json:"empty,omitempty"`   // of these, samples without a value
 	Created int64 `json:"created"`           // series created
+	Staged  bool  `json:"staged,omitempty"`  // none of this is visible or durable yet: it is part of an edit
+}
+
+// editResult is the last PutResult of an edit, as JSON in its metadata. An edit that
+// changed nothing has no id.
+type editResult struct {
+	Edit     int64 `json:"edit,omitempty"`
+	Snapshot int64 `json:"snapshot,omitempty"` // that it made
+	Inserted int64 `json:"inserted"`
+	Replaced int64 `json:"replaced"`
 }
 
 // DoPutCommandStatementIngest takes batches in for the table samples or series and
 // returns how many rows have become durable, also where it ends with an error.
-func (c *commands) DoPutCommandStatementIngest(ctx context.Context, cmd flightsql.StatementIngest, reader flight.MessageReader) (int64, error) {
+func (c *commands) DoPutCommandStatementIngest(ctx context.Context, cmd flightsql.StatementIngest, reader flight.MessageReader) (rows int64, err error) {
 	to, err := c.server.ingestSink(ctx, cmd)
 	if err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, to.close()) }()
 	err = eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
 		return inBatch(to.write(ctx, batch), n)
 	})
-	return to.counts().Rows, err
+	if err == nil {
+		_, err = to.finish(ctx)
+	}
+	if c := to.counts(); !c.Staged {
+		return c.Rows, err
+	}
+	return 0, err
 }
 
 // putPath takes batches in for the table that a path names, and sends the counts
 // after each.
-func (s *Server) putPath(in *checkedPut, path []string, options []byte) error {
+func (s *Server) putPath(in *checkedPut, path []string, options []byte) (err error) {
 	ctx := in.Context()
 	if len(path) != 1 {
 		return plan.Errorf(0, plan.CodeInvalidValue, "the descriptor's path has %d parts: send one, samples or series", len(path))
@@ -66,21 +88,35 @@ func (s *Server) putPath(in *checkedPut, path []string, options []byte) error {
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, to.close()) }()
 	reader, err := newReader(in)
 	if err != nil {
 		return err
 	}
 	defer reader.Release()
-	return eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
+	err = eachBatch(reader, func(n int, batch arrow.RecordBatch) error {
 		if err := to.write(ctx, batch); err != nil {
 			return inBatch(err, n)
 		}
-		counts, err := json.Marshal(to.counts())
-		if err != nil {
-			return err
-		}
-		return in.Send(&flight.PutResult{AppMetadata: counts})
+		return in.answer(to.counts())
 	})
+	if err != nil {
+		return err
+	}
+	last, err := to.finish(ctx)
+	if err != nil || last == nil {
+		return err
+	}
+	return in.answer(last)
+}
+
+// answer sends a PutResult with JSON in its metadata.
+func (p *checkedPut) answer(what any) error {
+	text, err := json.Marshal(what)
+	if err != nil {
+		return err
+	}
+	return p.Send(&flight.PutResult{AppMetadata: text})
 }
 
 // ingestSink returns the sink of a command for bulk ingestion.
@@ -120,14 +156,25 @@ func (s *Server) newSink(ctx context.Context, table string, set map[string]strin
 	if err != nil {
 		return nil, err
 	}
+	edit, err := editOptions(session, all)
+	if err != nil {
+		return nil, err
+	}
 	opts, err := ingestOptions(all)
 	if err != nil {
 		return nil, err
 	}
 	switch table {
 	case plan.Samples.Name:
+		if edit {
+			b, err := s.opts.Engine.NewBackfill(ctx, session, opts)
+			return &editSink{backfill: b}, err
+		}
 		return &sampleSink{s.opts.Engine.NewIngest(session, opts)}, nil
 	case plan.Series.Name:
+		if edit {
+			return nil, plan.Errorf(0, plan.CodeInvalidValue, "an edit is of samples, not of series")
+		}
 		return &seriesSink{server: s, session: session, renamed: opts.Renamed}, nil
 	}
 	return nil, plan.Errorf(0, plan.CodeUndefTable, "there is no table %q that batches can be written to", table).
@@ -141,6 +188,8 @@ func (s *Server) newSink(ctx context.Context, table string, set map[string]strin
 //	          JSON object; without it, unknown series are refused
 //	columns   names of the batch's columns and of those that are meant, as a JSON
 //	          object such as {"tag": "series"}
+//
+// Those of an edit have been taken out: see editOptions.
 func ingestOptions(set map[string]string) (opts ingest.Options, err error) {
 	for name, value := range set {
 		switch name {
@@ -161,7 +210,7 @@ func ingestOptions(set map[string]string) (opts ingest.Options, err error) {
 				return opts, err
 			}
 		default:
-			return opts, plan.Errorf(0, plan.CodeInvalidValue, "there is no option %q", name).WithHint("the options are zone, template and columns")
+			return opts, plan.Errorf(0, plan.CodeInvalidValue, "there is no option %q", name).WithHint("the options are zone, template, columns, edit, reason and source")
 		}
 	}
 	return opts, nil
@@ -195,6 +244,11 @@ func (s *sampleSink) counts() putCounts {
 	c := s.ingest.Counts()
 	return putCounts{Rows: c.Rows, Samples: c.Samples, Empty: c.Empty, Created: c.Created}
 }
+
+// finish has nothing to do: every batch is durable.
+func (s *sampleSink) finish(context.Context) (any, error) { return nil, nil }
+
+func (s *sampleSink) close() error { return nil }
 
 // seriesSink creates a series for each row, with an INSERT of each batch.
 type seriesSink struct {
@@ -266,6 +320,10 @@ func (s *seriesSink) insert(schema *arrow.Schema, rows int) string {
 }
 
 func (s *seriesSink) counts() putCounts { return putCounts{Rows: s.rows, Created: s.rows} }
+
+func (s *seriesSink) finish(context.Context) (any, error) { return nil, nil }
+
+func (s *seriesSink) close() error { return nil }
 
 // withoutPlace takes the position out of a mistake, for the client has not seen the
 // statement that it is in.

@@ -39,6 +39,8 @@ type Engine interface {
 	Exec(ctx context.Context, s *engine.Session, st *engine.Statement, params []plan.Literal) (int64, error)
 	// NewIngest begins a stream of batches of samples.
 	NewIngest(s *engine.Session, opts ingest.Options) *engine.Ingest
+	// NewBackfill begins a stream of batches of samples that become one edit.
+	NewBackfill(ctx context.Context, s *engine.Session, opts ingest.Options) (*engine.Backfill, error)
 	// Version returns the version that the server tells.
 	Version() string
 }

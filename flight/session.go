@@ -49,7 +49,7 @@ func callOf(ctx context.Context) *call {
 }
 
 // ingestHeaders are the headers that are options of an ingest.
-var ingestHeaders = []string{"template", "columns", "zone"}
+var ingestHeaders = []string{"template", "columns", "zone", "edit"}
 
 // newCall returns the call of a user with the settings of its cookie and headers.
 func (s *Server) newCall(user string, md metadata.MD) (*call, error) {

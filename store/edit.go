@@ -264,12 +264,16 @@ func (e *edit) commit(ctx context.Context) (columnar.EditResult, error) {
 	if err != nil || len(series) == 0 {
 		return columnar.EditResult{}, err
 	}
-	touches, err := s.headHas(ctx, e.stage, series)
-	if err == nil && touches {
-		err = s.flushAll(ctx)
-	}
-	if err != nil {
-		return columnar.EditResult{}, err
+	// What an exclusive edit finds in the heads was written after it began and stays
+	// on top of it.
+	if !e.info.Exclusive {
+		touches, err := s.headHas(ctx, e.stage, series)
+		if err == nil && touches {
+			err = s.flushAll(ctx)
+		}
+		if err != nil {
+			return columnar.EditResult{}, err
+		}
 	}
 	made, err := s.rewrite(ctx, e, series)
 	if err != nil || made.record.EditCounts == (columnar.EditCounts{}) {

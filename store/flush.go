@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trellisdb/trellis/meta"
@@ -148,6 +149,8 @@ func (s *Store) flushHead(ctx context.Context) error {
 		}
 		c.commit.Retire = retired
 	}
+	// Since an attempt that failed a compaction may have retired some.
+	c.commit.Retire = slices.DeleteFunc(c.commit.Retire, func(name string) bool { return !set.has(name) })
 	made, err := s.publish(ctx, c, func() { s.state.frozen = nil })
 	if err != nil {
 		return fmt.Errorf("flush: segment %s: %w", c.commit.Add[0].Name, err)

@@ -14,10 +14,11 @@ import (
 // lock while it is written to; once frozen it does not change.
 type head struct {
 	series  map[int64]*headSeries
-	bytes   int64  // memory that it takes, about
-	samples int64  // samples written to it, those written over included
-	log     uint64 // log position up to which it holds everything
-	since   int64  // instant of its first write
+	bytes   int64       // memory that it takes, about
+	samples int64       // samples written to it, those written over included
+	log     uint64      // log position up to which it holds everything
+	since   int64       // instant of its first write
+	latest  *headSeries // what was written to last; nil: nothing
 
 	// Of a frozen head, how far its flush got; they belong to the flush.
 	change *change // its segments are in the bucket
@@ -27,6 +28,7 @@ type head struct {
 type headSeries struct {
 	series columnar.Series
 	blocks []*headBlock
+	after  *headSeries // what was written to after it the last time; nil: nothing
 }
 
 // headBlock is what was written to one block.
@@ -58,7 +60,7 @@ type wholeBlock struct {
 
 // What parts of the head take in memory, about.
 const (
-	seriesBytes  = 160
+	seriesBytes  = 168
 	blockBytes   = 240
 	summaryBytes = 320
 )
@@ -75,14 +77,30 @@ func (h *head) blocks() (n int) {
 	return n
 }
 
-// at returns the series' entry, which it makes if need be.
+// at returns the series' entry, which it makes if need be. Batches of many series
+// mostly have them in the same order: what was written to after the series before the
+// last time spares a look into the map.
 func (h *head) at(s columnar.Series) *headSeries {
+	before := h.latest
+	if before != nil {
+		if before.series.ID == s.ID {
+			return before
+		}
+		if next := before.after; next != nil && next.series.ID == s.ID {
+			h.latest = next
+			return next
+		}
+	}
 	hs := h.series[s.ID]
 	if hs == nil {
 		hs = &headSeries{series: s}
 		h.series[s.ID] = hs
 		h.bytes += seriesBytes
 	}
+	if before != nil {
+		before.after = hs
+	}
+	h.latest = hs
 	return hs
 }
 
@@ -157,10 +175,19 @@ func (h *head) write(s columnar.Series, e *wal.Entry) {
 	}
 }
 
+// fewSamples is the room that a block is made with.
+const fewSamples = 8
+
 // write writes the samples [from, to) of an entry to the block, whose first slot
 // is given, and returns the memory that they take.
 func (b *headBlock) write(first int64, e *wal.Entry, from, to int) (bytes int64) {
 	before, n := len(b.index), to-from
+	if before == 0 && n < fewSamples { // more will follow, one by one
+		b.index = make([]uint16, 0, fewSamples)
+		if e.Kind == columnar.Floats {
+			b.floats = make([]float64, 0, fewSamples)
+		}
+	}
 	for _, s := range e.Slots[from:to] {
 		b.index = append(b.index, uint16(s-first))
 	}

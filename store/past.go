@@ -87,7 +87,7 @@ func (s *segmentSet) checkPurged(sel *columnar.Selection) error {
 		for _, r := range s.purges[i].Ranges {
 			for k, series := range sel.Series {
 				if series.ID == r.Series && slices.ContainsFunc(sel.Ranges[k], func(x columnar.Range) bool { return x.From < r.To && x.To > r.From }) {
-					return fmt.Errorf("series %d: what snapshot %d had was purged by edit %d: %w", series.ID, s.snapshot.ID, s.purges[i].ID, meta.ErrNotFound)
+					return fmt.Errorf("%w: %w", &columnar.PurgedError{Series: series.ID, Snapshot: s.snapshot.ID, Edit: s.purges[i].ID}, meta.ErrNotFound)
 				}
 			}
 		}

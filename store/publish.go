@@ -119,6 +119,14 @@ func (s *Store) outcome(ctx context.Context, known *segmentSet, c *change) (*seg
 	for _, m := range c.commit.Add {
 		happened = happened && (m.History || has(m.Name))
 	}
+	if len(c.commit.Replace) > 0 {
+		known, err := s.catalog.AllSegments(ctx)
+		if err != nil {
+			return nil, err
+		}
+		old := c.commit.Replace[0].Old
+		happened = happened && !slices.ContainsFunc(known, func(m meta.Segment) bool { return m.Name == old })
+	}
 	if e := c.commit.Edit; e != nil { // of which there is a record, whoever came after it
 		found, err := s.catalog.Edits(ctx, meta.EditFilter{IDs: []int64{e.ID}})
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -35,7 +36,7 @@ func (g *liveSegment) open(ctx context.Context) (*segment.Reader, error) {
 	if g.mu.reader != nil {
 		return g.mu.reader, nil
 	}
-	o, err := g.bucket.Open(ctx, g.meta.Name)
+	o, err := object.OpenKnown(ctx, g.bucket, g.meta.Name, g.meta.Size)
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", g.meta.Name, err)
 	}
@@ -141,6 +142,11 @@ func (s *Store) newSet(snapshot meta.Snapshot, live []meta.Segment, known *segme
 		set.segments = append(set.segments, g)
 	}
 	return set
+}
+
+// has reports whether the set has the segment of that name.
+func (s *segmentSet) has(name string) bool {
+	return slices.ContainsFunc(s.segments, func(g *liveSegment) bool { return g.meta.Name == name })
 }
 
 func (s *segmentSet) retain() *segmentSet {

@@ -72,6 +72,10 @@ value. A value of --bad-value is stored as bad, and what was written is kept as
 raw_value. --quality names a column that says how good a value is; --quality-mask a
 column of true and false.
 
+Edits. With --edit all that is imported becomes one edit of kind backfill, with its
+--reason and --source: nobody sees any of it before the end, and where the import
+fails there is nothing of it. The values that it replaced stay readable.
+
 Refused rows are reported with their lines; the others are stored, and the exit code
 is 2. At the end there is a report.`,
 		Example: `  trellis import air.csv --name 'air/{column}' --time Date,Time --zone +01:00 \
@@ -121,6 +125,9 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.IntVar(&f.opts.Text.Skip, "skip", 0, "lines before the header")
 	flags.BoolVar(&f.header, "header", true, "the first row has the names of the columns; --header=false names them c1, c2, ...")
 	flags.StringVar(&f.onError, "on-error", "skip", "what to do about a row that is refused: skip it, or stop")
+	flags.BoolVar(&f.opts.Edit, "edit", false, "make one edit of it: seen at once at the end, or not at all, and on the trail")
+	flags.StringVar(&f.opts.Reason, "reason", "", "why the edit is made")
+	flags.StringVar(&f.opts.Source, "source", "", "where the data of the edit comes from")
 	flags.BoolVar(&f.opts.DryRun, "dry-run", false, "read and check everything, store nothing")
 	flags.StringVar(&f.report, "report", "text", "form of the report: text or json")
 	flags.StringVar(&f.progress, "progress", "auto", "show progress: auto (on a terminal), on or off")
@@ -130,6 +137,9 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Options, error) {
 	o := f.opts
 	o.Files, o.Clock, o.Text.NoHeader = files, now, !f.header
+	if !o.Edit && (o.Reason != "" || o.Source != "") {
+		return o, errors.New("--reason and --source are of an edit: add --edit")
+	}
 	if f.series != "" {
 		if o.Name != "" {
 			return o, errors.New("--series COLUMN is the same as --name '{COLUMN}': give one of them")
@@ -247,6 +257,8 @@ func (f *importFlags) run(ctx context.Context, cmd *cobra.Command, o importer.Op
 		}
 	}
 	switch {
+	case ctx.Err() != nil && o.Edit:
+		return errors.Join(errors.New("the import was interrupted: nothing of the edit is stored"), unless(err, context.Canceled))
 	case ctx.Err() != nil:
 		return errors.Join(errors.New("the import was interrupted: what the report says is stored"), unless(err, context.Canceled))
 	case err != nil:

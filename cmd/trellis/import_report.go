@@ -100,6 +100,11 @@ func reportText(r *importer.Report) string {
 	line("refused", r.RefusedRows, "rows")
 	line("refused", r.RefusedValues, "values in other rows")
 	line("series created", int64(r.Created), "")
+	if e := r.Edited; e != nil && e.ID == 0 {
+		b.WriteString("the edit changed nothing\n")
+	} else if e != nil {
+		fmt.Fprintf(&b, "edit %d: %s inserted, %s replaced\n", e.ID, humanize.Comma(e.Inserted), humanize.Comma(e.Replaced))
+	}
 	for _, x := range r.Refusals {
 		where := fmt.Sprintf("%s:%d", x.File, x.Line)
 		if x.Column != "" {

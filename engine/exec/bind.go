@@ -33,10 +33,12 @@ func (q *query) bind(ctx context.Context, n *plan.Scan) (*binding, error) {
 		b.wanted = columnar.AnyQuality
 	}
 	b.sel = columnar.Selection{
-		Qualities: b.wanted, Snapshot: q.Snapshot, Decode: q.Decode, Counters: q.Profile.counters(n),
-		Memory: q.memory,
+		Qualities: b.wanted, Decode: q.Decode, Counters: q.Profile.counters(n), Memory: q.memory,
 	}
 	var err error
+	if b.sel.Snapshot, err = q.snapshot(ctx, n); err != nil {
+		return nil, err
+	}
 	if b.rows, err = q.chooseSeries(s.SeriesWhere); err != nil {
 		return nil, err
 	}

@@ -38,17 +38,26 @@ type SeriesTable struct {
 // Table opens a table for reading: a stream of all its columns.
 type Table func(ctx context.Context) (columnar.Stream, error)
 
+// TableFunction opens the rows of a table function for its arguments, which are not
+// NULL unless their parameters allow it. series are the rows of the series table that
+// are wanted, in order.
+type TableFunction func(ctx context.Context, args []plan.Literal, series []int32) (columnar.Stream, error)
+
 // Options are what a query runs with.
 type Options struct {
-	Source Source
-	Series *SeriesTable
-	Tables map[string]Table // all tables but samples and series, as schema.name
-	Env    *eval.Env
+	Source    Source
+	Series    *SeriesTable
+	Tables    map[string]Table         // all tables but samples and series, as schema.name
+	Functions map[string]TableFunction // by name
+	// AsOf returns the snapshot that a Bigint names, or the one that was there at a
+	// Timestamptz; nil: there are none.
+	AsOf func(ctx context.Context, at plan.Literal) (snapshot int64, err error)
+	Env  *eval.Env
 
 	Memory   int64        // bytes that the query may hold; 0: no limit
 	Shared   *memory.Part // what all queries may hold together; nil: no limit
 	Workers  int          // goroutines for aggregates; below 2: none but the caller's
-	Snapshot int64        // to read; 0: the newest
+	Snapshot int64        // to read where a scan says nothing else; 0: the newest
 	Decode   bool         // compute summaries from samples, as if blocks had none
 
 	Profile *Profile // receives what the operators did; nil: nobody asks
@@ -105,6 +114,8 @@ func (q *query) operator(n plan.Node) (columnar.Stream, error) {
 		return q.buildValues(n)
 	case *plan.Generate:
 		return q.buildGenerate(n)
+	case *plan.TableCall:
+		return q.buildTableCall(n)
 	case *plan.AggregateNode:
 		return q.buildAggregate(n)
 	case *plan.Limit:

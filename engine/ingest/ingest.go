@@ -33,6 +33,9 @@ type Options struct {
 	// Renamed gives columns of the batch the names that long batches have, as
 	// "tag" → "series"; nil: none.
 	Renamed map[string]string
+	// Starts says that times are those at which slots begin, whatever end of its
+	// interval a series stamps.
+	Starts bool
 }
 
 // Counts say what became of the rows that a Reader has seen.
@@ -52,6 +55,13 @@ type Reader struct {
 	series  map[string]*target
 	counts  Counts
 	batches int64 // that were begun
+
+	// What is used again from batch to batch.
+	head          *heading
+	order, before []*target // the series of this batch and of the one before it
+	parts         []part
+	samples       []columnar.Samples
+	rows          []int32 // 0, 1, 2, ...
 }
 
 // target is a series that samples go to.
@@ -65,7 +75,6 @@ type target struct {
 	// Of the batch at hand:
 	batch int64          // the number of the batch, where it holds the series
 	place int32          // among the series of the batch
-	rows  []int32        // its rows, in order
 	next  *zone.Resolver // what clock becomes when the batch is taken
 }
 
@@ -77,8 +86,9 @@ func NewReader(catalog Catalog, opts Options) *Reader {
 // Counts returns what the batches so far amounted to.
 func (r *Reader) Counts() Counts { return r.counts }
 
-// Read returns the samples of a batch, series by series. They may share memory with
-// the batch: whoever keeps them longer than it copies them. Errors of the user are
+// Read returns the samples of a batch, series by series. The slice is the reader's until
+// the next batch is read, and they may share memory with the batch: whoever keeps them
+// longer copies them. Errors of the user are
 // plan.Errors; after one the reader is as if it had not seen the batch (I1).
 func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.Samples, error) {
 	c, err := r.columns(batch)
@@ -94,11 +104,20 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 	if err != nil {
 		return nil, inBatch(err)
 	}
-	out := make([]columnar.Samples, len(parts))
+	r.parts = parts
+	defer func() { clear(r.parts) }()
+	if cap(r.samples) < len(parts) {
+		r.samples = make([]columnar.Samples, len(parts))
+	}
+	out := r.samples[:len(parts)]
+	r.samples = out
 	var first error
 	for i := range parts {
-		var err error
-		if out[i], err = c.samples(parts[i].target, parts[i].target.rows, parts[i].from); err != nil {
+		p, err := &parts[i], error(nil)
+		if c.time.local != nil {
+			p.target.next = nil
+		}
+		if out[i], err = c.samples(p.target, p.rows, p.from); err != nil {
 			first = earlier(first, err)
 		}
 	}
@@ -110,8 +129,8 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 	}
 	r.counts.Rows += batch.NumRows()
 	for i := range out {
-		if next := parts[i].target.next; next != nil {
-			parts[i].target.clock = next
+		if c.time.local != nil {
+			parts[i].target.clock = parts[i].target.next
 		}
 		r.counts.Samples += int64(out[i].Len())
 		if out[i].Void != nil {
@@ -121,9 +140,13 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 	return out, nil
 }
 
+// Release lets go of the samples of the last batch, and of the batch with them.
+func (r *Reader) Release() { clear(r.samples) }
+
 // part is what a batch holds for one series.
 type part struct {
 	target *target
+	rows   []int32 // its rows, in order
 	from   source
 }
 
@@ -146,6 +169,7 @@ func (r *Reader) find(ctx context.Context, names []string, rows []int) ([]*targe
 			s.ID, s.Name = 0, names[i]
 			s = s.WithDefaults()
 		}
+		s.LabelEnd = s.LabelEnd && !r.opts.Starts
 		t := &target{meta: s, missed: missed, fresh: true}
 		if len(s.States) > 0 {
 			t.states = make(map[string]int64, len(s.States))

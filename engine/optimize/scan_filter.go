@@ -24,6 +24,9 @@ func scanFilter(c *Context, n plan.Node) (plan.Node, error) {
 	if !ok {
 		return n, nil
 	}
+	if call, ok := f.Input.(*plan.TableCall); ok && call.Routine == plan.Changes {
+		return changesFilter(f, call), nil
+	}
 	s, ok := f.Input.(*plan.Scan)
 	if !ok || s.Samples == nil {
 		return n, nil
@@ -38,6 +41,22 @@ func scanFilter(c *Context, n plan.Node) (plan.Node, error) {
 	out := *s
 	out.Samples = &into.samples
 	return where(&out, stay...), nil
+}
+
+// changesFilter takes what a filter over changes(...) says of the series alone into
+// the call. Its first column is that of the table series, too.
+func changesFilter(f *plan.Filter, call *plan.TableCall) plan.Node {
+	out := *call
+	var stay []plan.Expr
+	for _, e := range plan.Conjuncts(f.Where) {
+		used := columnsUsed(e)
+		if _, ofSeries := used[0]; ofSeries && len(used) == 1 && !volatile(e) {
+			out.SeriesWhere = plan.And(out.SeriesWhere, e)
+		} else {
+			stay = append(stay, e)
+		}
+	}
+	return where(&out, stay...)
 }
 
 // narrowing is a scan that takes in conditions.

@@ -48,6 +48,10 @@ func (m *exprMapper) node(n Node) Node {
 		return &c
 	case *Generate:
 		return &Generate{From: m.one(n.From), To: m.one(n.To), Step: m.one(n.Step), Col: n.Col}
+	case *TableCall:
+		return &TableCall{Routine: n.Routine, Args: m.list(n.Args), Alias: n.Alias, SeriesWhere: m.one(n.SeriesWhere)}
+	case *CallProcedure:
+		return &CallProcedure{Routine: n.Routine, Args: m.list(n.Args)}
 	case *Filter:
 		return &Filter{Input: n.Input, Where: m.one(n.Where)}
 	case *Project:
@@ -86,10 +90,12 @@ func (m *exprMapper) aggregate(n *AggregateNode) Node {
 }
 
 func (m *exprMapper) scan(n *Scan) Node {
+	c := *n
+	c.AsOf = m.one(n.AsOf)
 	if n.Samples == nil {
-		return n
+		return &c
 	}
-	c, s := *n, *n.Samples
+	s := *n.Samples
 	s.SeriesWhere = m.one(s.SeriesWhere)
 	s.From, s.To = m.list(s.From), m.list(s.To)
 	s.AtLeast, s.AtMost = m.list(s.AtLeast), m.list(s.AtMost)

@@ -3,9 +3,9 @@ package plan
 import "github.com/trellisdb/trellis/columnar"
 
 // Node is a logical operator. The set of implementations is closed: Scan, Values,
-// Generate, Filter, Project, AggregateNode, Sort, Limit, Join, SetOp, and at the
-// root the statements InsertSamples, InsertSeries, UpdateSeries, Explain,
-// SetVariable and ShowVariable.
+// Generate, TableCall, Filter, Project, AggregateNode, Sort, Limit, Join, SetOp, and
+// at the root the statements InsertSamples, UpdateSamples, DeleteSamples,
+// InsertSeries, UpdateSeries, CallProcedure, Explain, SetVariable and ShowVariable.
 type Node interface {
 	// Fields returns the columns of the node's output.
 	Fields() []Field
@@ -19,6 +19,10 @@ type Scan struct {
 	Table   *Table
 	Alias   string
 	Columns []ScanColumn // the output, in order
+
+	// AsOf says which state of the table samples is read: a snapshot (Bigint) or an
+	// instant (Timestamptz), an expression without columns; nil: the present one.
+	AsOf Expr
 
 	Samples *SampleScan // nil unless Table is Samples
 }
@@ -106,6 +110,18 @@ type Values struct {
 type Generate struct {
 	From, To, Step Expr
 	Col            Field
+}
+
+// TableCall yields the rows of a table function; its arguments are expressions
+// without columns, one for each parameter.
+type TableCall struct {
+	Routine *Routine
+	Args    []Expr
+	Alias   string
+
+	// SeriesWhere chooses the series of Changes: a condition over the columns of the
+	// table series; nil: all. The optimizer fills it in.
+	SeriesWhere Expr
 }
 
 // Filter keeps the rows for which Where is true.
@@ -198,6 +214,21 @@ type InsertSamples struct {
 	At      []int // position of each row's first value in the statement, for VALUES
 }
 
+// UpdateSamples changes samples: an edit. The columns of its input are those of
+// Keys, which tell what a sample is now (series and time first), and then the new
+// values of those of Columns.
+type UpdateSamples struct {
+	Input   Node
+	Keys    []string
+	Columns []string
+}
+
+// DeleteSamples takes samples away: an edit. The columns of its input are series and
+// time.
+type DeleteSamples struct {
+	Input Node
+}
+
 // InsertSeries creates a series for each row of its input.
 type InsertSeries struct {
 	Input   Node
@@ -210,6 +241,13 @@ type UpdateSeries struct {
 	Where   Expr
 	Columns []string
 	Exprs   []Expr
+}
+
+// CallProcedure calls a procedure; its arguments are expressions without columns,
+// one for each parameter.
+type CallProcedure struct {
+	Routine *Routine
+	Args    []Expr
 }
 
 // Explain yields the plan of its input as text, with what running it did when

@@ -23,6 +23,19 @@ func (v *Values) Fields() []Field { return v.Cols }
 // Fields returns the only column.
 func (g *Generate) Fields() []Field { return []Field{g.Col} }
 
+// Fields returns the columns of the table function.
+func (c *TableCall) Fields() []Field {
+	alias := c.Alias
+	if alias == "" {
+		alias = c.Routine.Name
+	}
+	fields := append([]Field(nil), c.Routine.Cols...)
+	for i := range fields {
+		fields[i].Table = alias
+	}
+	return fields
+}
+
 // Fields returns the input's columns.
 func (f *Filter) Fields() []Field { return f.Input.Fields() }
 
@@ -57,6 +70,15 @@ var rowsField = []Field{{Name: "rows", Type: Bigint}}
 // Fields returns one column: the number of samples written.
 func (i *InsertSamples) Fields() []Field { return rowsField }
 
+// Fields returns one column: the number of samples changed.
+func (u *UpdateSamples) Fields() []Field { return rowsField }
+
+// Fields returns one column: the number of samples taken away.
+func (d *DeleteSamples) Fields() []Field { return rowsField }
+
+// Fields returns one column: the number of samples touched.
+func (c *CallProcedure) Fields() []Field { return rowsField }
+
 // Fields returns one column: the number of series made.
 func (i *InsertSeries) Fields() []Field { return rowsField }
 
@@ -86,6 +108,9 @@ func (v *Values) Inputs() []Node { return nil }
 // Inputs returns none.
 func (g *Generate) Inputs() []Node { return nil }
 
+// Inputs returns none.
+func (c *TableCall) Inputs() []Node { return nil }
+
 // Inputs returns the input.
 func (f *Filter) Inputs() []Node { return []Node{f.Input} }
 
@@ -109,6 +134,15 @@ func (s *SetOp) Inputs() []Node { return s.In }
 
 // Inputs returns the input.
 func (i *InsertSamples) Inputs() []Node { return []Node{i.Input} }
+
+// Inputs returns the input.
+func (u *UpdateSamples) Inputs() []Node { return []Node{u.Input} }
+
+// Inputs returns the input.
+func (d *DeleteSamples) Inputs() []Node { return []Node{d.Input} }
+
+// Inputs returns none.
+func (c *CallProcedure) Inputs() []Node { return nil }
 
 // Inputs returns the input.
 func (i *InsertSeries) Inputs() []Node { return []Node{i.Input} }

@@ -91,6 +91,19 @@ func (d *details) add(label, text string) {
 	}
 }
 
+// arguments adds a line for the arguments of a routine.
+func (d *details) arguments(r *Routine, args []Expr) {
+	list := make([]string, len(args))
+	for i, e := range args {
+		name := r.Params[i].Name
+		if r.Params[i].Or != "" && e.Type() == Timestamptz {
+			name = r.Params[i].Or
+		}
+		list[i] = name + " => " + printExpr(e, nil)
+	}
+	d.add("Arguments", strings.Join(list, ", "))
+}
+
 // describe returns the line of a node and the lines below it.
 func describe(n Node) (title string, lines []string) {
 	var d details
@@ -110,6 +123,13 @@ func describe(n Node) (title string, lines []string) {
 	case *Generate:
 		title = "Generate " + quoteIdent(n.Col.Name)
 		d.add("Range", exprList([]Expr{n.From, n.To, n.Step}, nil))
+	case *TableCall:
+		title = "Call " + n.Routine.Name
+		if n.Alias != "" && n.Alias != n.Routine.Name {
+			title += " " + quoteIdent(n.Alias)
+		}
+		d.arguments(n.Routine, n.Args)
+		d.add("Series", optionalOver(n.SeriesWhere, Series.Cols))
 	case *Filter:
 		title = "Filter"
 		d.add("Where", printExpr(n.Where, in))
@@ -144,6 +164,13 @@ func describeStatement(n Node, d *details) string {
 	switch n := n.(type) {
 	case *InsertSamples:
 		return "Insert into samples (" + strings.Join(n.Columns, ", ") + ")"
+	case *UpdateSamples:
+		return "Update samples (" + strings.Join(n.Columns, ", ") + ")"
+	case *DeleteSamples:
+		return "Delete from samples"
+	case *CallProcedure:
+		d.arguments(n.Routine, n.Args)
+		return "Call " + n.Routine.Name
 	case *InsertSeries:
 		return "Insert into series (" + strings.Join(n.Columns, ", ") + ")"
 	case *UpdateSeries:

@@ -29,6 +29,7 @@ func describeScan(n *Scan, d *details) string {
 		}
 		d.add("Columns", strings.Join(names, ", "))
 	}
+	d.add("As of", optional(n.AsOf))
 	if n.Samples != nil {
 		describeSamples(n.Samples, d)
 	}

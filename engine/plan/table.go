@@ -50,16 +50,24 @@ var Series = &Table{Schema: "public", Name: "series", Cols: []Field{
 	{Name: "description", Type: Text},
 	{Name: "id", Type: Bigint},
 	{Name: "created", Type: Timestamptz},
+	{Name: "retention", Type: Interval},
 }}
 
 // Edits is the table of edits.
 var Edits = &Table{Schema: "public", Name: "edits", Cols: []Field{
 	{Name: "id", Type: Bigint},
+	{Name: "snapshot", Type: Bigint},
 	{Name: "time", Type: Timestamptz},
 	{Name: "kind", Type: Text},
 	{Name: "author", Type: Text},
 	{Name: "reason", Type: Text},
 	{Name: "source", Type: Text},
+	{Name: "series", Type: Bigint},
+	{Name: "from_time", Type: Timestamptz},
+	{Name: "to_time", Type: Timestamptz},
+	{Name: "inserted", Type: Bigint},
+	{Name: "replaced", Type: Bigint},
+	{Name: "deleted", Type: Bigint},
 }}
 
 // SystemTables are the tables of the schema system.
@@ -90,7 +98,24 @@ var SystemTables = []*Table{
 		{Name: "segment", Type: Text},
 	}},
 	{Schema: "system", Name: "snapshots", Cols: []Field{
-		{Name: "id", Type: Bigint}, {Name: "time", Type: Timestamptz}, {Name: "note", Type: Text},
+		{Name: "id", Type: Bigint},
+		{Name: "time", Type: Timestamptz},
+		{Name: "note", Type: Text},
+		{Name: "kept", Type: Boolean},
+		{Name: "edit_id", Type: Bigint},
+		{Name: "pins", Type: Text},
+	}},
+	{Schema: "system", Name: "pins", Cols: []Field{
+		{Name: "name", Type: Text}, {Name: "snapshot", Type: Bigint}, {Name: "author", Type: Text}, {Name: "created", Type: Timestamptz},
+	}},
+	{Schema: "system", Name: "edit_ranges", Cols: []Field{
+		{Name: "edit_id", Type: Bigint},
+		{Name: "series", Type: Text},
+		{Name: "from_time", Type: Timestamptz},
+		{Name: "to_time", Type: Timestamptz},
+		{Name: "inserted", Type: Bigint},
+		{Name: "replaced", Type: Bigint},
+		{Name: "deleted", Type: Bigint},
 	}},
 	{Schema: "system", Name: "functions", Cols: []Field{
 		{Name: "name", Type: Text}, {Name: "kind", Type: Text}, {Name: "arguments", Type: Text}, {Name: "result", Type: Text}, {Name: "description", Type: Text},

@@ -36,6 +36,15 @@ func validateNode(n Node) error {
 		if n.From.Type() != n.Col.Type || n.To.Type() != n.Col.Type {
 			return fmt.Errorf("range of %s and %s for a column of %s", n.From.Type(), n.To.Type(), n.Col.Type)
 		}
+	case *TableCall:
+		if n.SeriesWhere != nil {
+			if err := validateCondition(n.SeriesWhere, Series.Cols); err != nil {
+				return err
+			}
+		}
+		return validateArguments(n.Routine, n.Args)
+	case *CallProcedure:
+		return validateArguments(n.Routine, n.Args)
 	case *Filter:
 		return validateCondition(n.Where, n.Input.Fields())
 	case *Project:
@@ -68,6 +77,10 @@ func validateNode(n Node) error {
 		return sameCount(n.Columns, n.Input.Fields())
 	case *InsertSeries:
 		return sameCount(n.Columns, n.Input.Fields())
+	case *UpdateSamples:
+		return sameCount(slices.Concat(n.Keys, n.Columns), n.Input.Fields())
+	case *DeleteSamples:
+		return sameCount([]string{"series", "time"}, n.Input.Fields())
 	case *UpdateSeries:
 		if len(n.Columns) != len(n.Exprs) {
 			return fmt.Errorf("%d columns and %d values", len(n.Columns), len(n.Exprs))
@@ -82,7 +95,29 @@ func validateNode(n Node) error {
 	return nil
 }
 
+// validateArguments checks the arguments of a routine: NULL stands for those that are
+// left out.
+func validateArguments(r *Routine, args []Expr) error {
+	if len(args) != len(r.Params) {
+		return fmt.Errorf("%d arguments for %s", len(args), r)
+	}
+	for i, e := range args {
+		if t := e.Type(); t != r.Params[i].Type && (r.Params[i].Or == "" || t != Timestamptz) {
+			return fmt.Errorf("argument %s of %s is of type %s", r.Params[i].Name, r.Name, t)
+		}
+	}
+	return validateExprs(args, nil)
+}
+
 func validateScan(n *Scan) error {
+	if n.AsOf != nil {
+		if n.Table != Samples {
+			return fmt.Errorf("%s as of %s", n.Table.Name, n.AsOf)
+		}
+		if err := validateArguments(SamplesAsOf, []Expr{n.AsOf}); err != nil {
+			return err
+		}
+	}
 	for _, c := range n.Columns {
 		table := n.Table
 		if c.Series {

@@ -74,6 +74,12 @@ func WithInputs(n Node, in []Node) Node {
 		c := *n
 		c.Input = in[0]
 		return &c
+	case *UpdateSamples:
+		c := *n
+		c.Input = in[0]
+		return &c
+	case *DeleteSamples:
+		return &DeleteSamples{Input: in[0]}
 	case *Explain:
 		c := *n
 		c.Input = in[0]
@@ -201,6 +207,10 @@ func Exprs(n Node) []Expr {
 		}
 	case *Generate:
 		add(n.From, n.To, n.Step)
+	case *TableCall:
+		add(n.Args...)
+	case *CallProcedure:
+		add(n.Args...)
 	case *Filter:
 		add(n.Where)
 	case *Project:

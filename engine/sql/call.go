@@ -33,8 +33,13 @@ func (l *lowerer) funcCall(v *pg.FuncCall, sc exprScope) (plan.Expr, error) {
 	case refusedFunctions[name] != "":
 		return nil, l.refuse(v.GetLocation(), "function %s is", name).WithHint("%s", refusedFunctions[name])
 	}
-	if other := functionNames[name]; other != "" {
-		name = other
+	switch {
+	case plan.FindRoutine(plan.Procedures, name) != nil:
+		return nil, plan.Errorf(pos, plan.CodeTypeMismatch, "%s is a procedure", name).WithHint("CALL %s", plan.FindRoutine(plan.Procedures, name))
+	case plan.FindRoutine(plan.TableFunctions, name) != nil:
+		return nil, plan.Errorf(pos, plan.CodeTypeMismatch, "%s yields rows", name).WithHint("It stands in FROM: SELECT * FROM %s(...)", name)
+	case functionNames[name] != "":
+		name = functionNames[name]
 	}
 	args, err := l.arguments(name, v, sc)
 	if err != nil {

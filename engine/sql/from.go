@@ -140,22 +140,35 @@ func (l *lowerer) rangeVar(v *pg.RangeVar) (*from, error) {
 	if err != nil {
 		return nil, err
 	}
-	scan := &plan.Scan{Table: found, Alias: t.alias}
-	for _, c := range found.Cols {
-		scan.Columns = append(scan.Columns, plan.ScanColumn{Name: c.Name, T: c.Type})
-	}
 	if v.GetAlias() == nil {
 		t.schema = found.Schema
 	}
-	t.attributes = found == plan.Series
 	if found == plan.Samples {
-		t.samples, t.carried = true, map[string]int{"series": 0, "time": 1}
-		for _, name := range l.wantedOf(t) {
-			t.carried[name] = len(scan.Columns)
-			scan.Columns = append(scan.Columns, plan.ScanColumn{Name: name, T: implicitTypes[name], Series: true})
-		}
+		return l.single(t, l.scanSamples(t), found.Cols, v.GetAlias())
 	}
-	return l.single(t, scan, found.Cols, v.GetAlias())
+	t.attributes = found == plan.Series
+	return l.single(t, scanOf(found, t.alias), found.Cols, v.GetAlias())
+}
+
+// scanOf returns a scan of all columns of a table.
+func scanOf(found *plan.Table, alias string) *plan.Scan {
+	scan := &plan.Scan{Table: found, Alias: alias}
+	for _, c := range found.Cols {
+		scan.Columns = append(scan.Columns, plan.ScanColumn{Name: c.Name, T: c.Type})
+	}
+	return scan
+}
+
+// scanSamples returns a scan of the table samples with the implicit columns that are
+// wanted of it.
+func (l *lowerer) scanSamples(t *table) *plan.Scan {
+	scan := scanOf(plan.Samples, t.alias)
+	t.samples, t.carried = true, map[string]int{"series": 0, "time": 1}
+	for _, name := range l.wantedOf(t) {
+		t.carried[name] = len(scan.Columns)
+		scan.Columns = append(scan.Columns, plan.ScanColumn{Name: name, T: implicitTypes[name], Series: true})
+	}
+	return scan
 }
 
 // findTable looks up a table by its name, with or without schema and catalog.

@@ -6,7 +6,7 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// rangeFunction lowers a function in FROM: generate_series.
+// rangeFunction lowers a function in FROM: generate_series, or a table function.
 func (l *lowerer) rangeFunction(v *pg.RangeFunction) (*from, error) {
 	at := location(&pg.Node{Node: &pg.Node_RangeFunction{RangeFunction: v}})
 	switch {
@@ -27,11 +27,7 @@ func (l *lowerer) rangeFunction(v *pg.RangeFunction) (*from, error) {
 	path := names(call.GetFuncname())
 	name := path[len(path)-1]
 	if name != "generate_series" {
-		if name == "samples_as_of" || name == "samples_history" || name == "changes" {
-			return nil, l.refuse(call.GetLocation(), "table function %s is", name)
-		}
-		return nil, plan.Errorf(l.pos(call.GetLocation()), plan.CodeUndefFunction, "table function %s does not exist", name).
-			WithHint("The function that can stand in FROM is generate_series(from, to [, step]).")
+		return l.tableFunction(v, call)
 	}
 	t, err := l.newTable(aliasOr(v.GetAlias(), name), call.GetLocation())
 	if err != nil {

@@ -122,7 +122,9 @@ func (l *lowerer) statement(n *pg.Node) (plan.Node, error) {
 	case *pg.Node_UpdateStmt:
 		return l.update(s.UpdateStmt)
 	case *pg.Node_DeleteStmt:
-		return nil, l.refuse(s.DeleteStmt.GetRelation().GetLocation(), "DELETE is")
+		return l.delete(s.DeleteStmt)
+	case *pg.Node_CallStmt:
+		return l.callProcedure(s.CallStmt)
 	case *pg.Node_ExplainStmt:
 		return l.explain(s.ExplainStmt)
 	case *pg.Node_VariableSetStmt:
@@ -159,7 +161,7 @@ func (l *lowerer) explain(s *pg.ExplainStmt) (plan.Node, error) {
 			return nil, l.refuse(d.GetLocation(), "EXPLAIN option %s is", d.GetDefname()).WithHint("There are EXPLAIN and EXPLAIN ANALYZE.")
 		}
 	}
-	if s.GetQuery().GetVariableSetStmt() != nil || s.GetQuery().GetExplainStmt() != nil {
+	if s.GetQuery().GetVariableSetStmt() != nil || s.GetQuery().GetExplainStmt() != nil || s.GetQuery().GetCallStmt() != nil {
 		return nil, l.refuse(0, "EXPLAIN of this statement is")
 	}
 	var err error

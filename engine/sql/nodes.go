@@ -77,7 +77,7 @@ func statementWords(n *pg.Node) string {
 		return "CREATE TABLE"
 	case "Copy":
 		return "COPY"
-	case "Prepare", "Execute", "Deallocate", "Drop", "Truncate", "Merge", "Call", "Do", "Vacuum", "Listen", "Notify", "Discard":
+	case "Prepare", "Execute", "Deallocate", "Drop", "Truncate", "Merge", "Do", "Vacuum", "Listen", "Notify", "Discard":
 		return strings.ToUpper(name)
 	}
 	var b strings.Builder

@@ -18,12 +18,13 @@ var writable = map[*plan.Table]struct {
 	plan.Samples: {[]string{"series", "time", "value", "int_value", "text", "quality", "status"}, 2},
 	plan.Series: {[]string{
 		"series", "type", "sample_t", "block_n", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description",
+		"retention",
 	}, 1},
 }
 
 // changeable are the columns of series that UPDATE takes; the others are fixed when a
 // series is made.
-var changeable = []string{"series", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description"}
+var changeable = []string{"series", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description", "retention"}
 
 // insert lowers INSERT.
 func (l *lowerer) insert(s *pg.InsertStmt) (plan.Node, error) {
@@ -46,7 +47,7 @@ func (l *lowerer) insert(s *pg.InsertStmt) (plan.Node, error) {
 	}
 	allowed, ok := writable[table]
 	if !ok {
-		return nil, plan.Errorf(pos, plan.CodePrivilege, "cannot insert into %s", table.Name).WithHint("INSERT writes samples and series.")
+		return nil, l.cannotWrite("insert into", s.GetRelation(), table, "INSERT writes samples and series.")
 	}
 	if err := l.with(s.GetWithClause()); err != nil {
 		return nil, err
@@ -155,7 +156,7 @@ func (l *lowerer) assign(e plan.Expr, to plan.Type, column string) (plan.Expr, e
 	return l.cast(e, to, -1, e.Pos())
 }
 
-// update lowers UPDATE series.
+// update lowers UPDATE.
 func (l *lowerer) update(s *pg.UpdateStmt) (plan.Node, error) {
 	switch {
 	case len(s.GetFromClause()) > 0:
@@ -166,44 +167,21 @@ func (l *lowerer) update(s *pg.UpdateStmt) (plan.Node, error) {
 		return nil, l.refuse(s.GetWithClause().GetLocation(), "WITH in UPDATE is")
 	}
 	table, err := l.findTable(s.GetRelation())
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if table == plan.Samples {
-		return nil, l.refuse(s.GetRelation().GetLocation(), "UPDATE samples is").WithHint("INSERT INTO samples writes over the sample in the same slot.")
-	}
-	if table != plan.Series {
-		return nil, plan.Errorf(l.pos(s.GetRelation().GetLocation()), plan.CodePrivilege, "cannot update %s", table.Name).WithHint("UPDATE changes series.")
+	case table == plan.Samples:
+		return l.updateSamples(s)
+	case table != plan.Series:
+		return nil, l.cannotWrite("update", s.GetRelation(), table, "UPDATE changes samples and series.")
 	}
 	f, err := l.rangeVar(s.GetRelation())
 	if err != nil {
 		return nil, err
 	}
-	sc := exprScope{from: f, clause: "UPDATE"}
 	u := &plan.UpdateSeries{}
-	for _, n := range s.GetTargetList() {
-		r := n.GetResTarget()
-		name, at := r.GetName(), l.pos(r.GetLocation())
-		switch {
-		case len(r.GetIndirection()) > 0 || r.GetVal().GetMultiAssignRef() != nil:
-			return nil, l.refuse(r.GetLocation(), "this form of SET is").WithHint("Write SET column = value, other = value.")
-		case table.Column(name) < 0:
-			return nil, unknownOf(table, name, changeable, at)
-		case !slices.Contains(changeable, name):
-			return nil, plan.Errorf(at, plan.CodePrivilege, "column %q of series cannot be changed", name).
-				WithHint("A series' type, sample_t and block_n are fixed when it is made; make another series.")
-		case slices.Contains(u.Columns, name):
-			return nil, plan.Errorf(at, plan.CodeDuplicateColumn, "column %q specified more than once", name)
-		}
-		e, err := l.expr(r.GetVal(), sc)
-		if err != nil {
-			return nil, err
-		}
-		if e, err = l.assign(e, table.Cols[table.Column(name)].Type, name); err != nil {
-			return nil, err
-		}
-		u.Columns = append(u.Columns, name)
-		u.Exprs = append(u.Exprs, e)
+	if u.Columns, u.Exprs, err = l.assignments(s.GetTargetList(), plan.Series, exprScope{from: f, clause: "UPDATE"}, seriesTarget); err != nil {
+		return nil, err
 	}
 	if s.GetWhereClause() != nil {
 		if u.Where, err = l.condition(s.GetWhereClause(), exprScope{from: f, clause: "WHERE"}, "WHERE"); err != nil {

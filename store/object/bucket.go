@@ -93,6 +93,25 @@ func (e *notEnd) Error() string        { return e.err.Error() }
 func (e *notEnd) Is(target error) bool { return target != io.EOF && errors.Is(e.err, target) }
 func (e *notEnd) As(target any) bool   { return errors.As(e.err, target) }
 
+// KnownOpener is a [Bucket] that opens an object about which enough is known without
+// asking for it.
+type KnownOpener interface {
+	Bucket
+	// OpenKnown is Open of an object that was put once, has so many bytes, and whose
+	// key is never given to another. That it is not there, or is another, may show at
+	// the first read only.
+	OpenKnown(ctx context.Context, key string, size int64) (Object, error)
+}
+
+// OpenKnown opens an object of a known size as a KnownOpener does, where the bucket is
+// one.
+func OpenKnown(ctx context.Context, b Bucket, key string, size int64) (Object, error) {
+	if k, ok := b.(KnownOpener); ok {
+		return k.OpenKnown(ctx, key, size)
+	}
+	return b.Open(ctx, key)
+}
+
 // CheckKey reports whether a key is one that every bucket takes: parts of ASCII
 // letters, digits and -_=+.@ joined by '/', none of which begins with a dot, and
 // at most 512 bytes in all.

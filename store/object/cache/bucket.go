@@ -39,7 +39,7 @@ type Bucket struct {
 	bypass   atomic.Int64 // reads that leave the disk alone, after it has failed
 }
 
-var _ object.Bucket = (*Bucket)(nil)
+var _ object.KnownOpener = (*Bucket)(nil)
 
 // bypassReads is for how many reads a disk that could not be written to is left alone.
 const bypassReads = 256
@@ -116,13 +116,35 @@ func (b *Bucket) Open(ctx context.Context, key string) (object.Object, error) {
 	if !ok || v.Version() == "" {
 		return o, nil
 	}
+	return b.through(o, key, v.Version()), nil
+}
+
+// known is the version of all objects that are opened by OpenKnown: there is one of a
+// key and a size. It is no ETag.
+const known = "known"
+
+// OpenKnown implements [object.KnownOpener]. Pages that are on the disk are handed out
+// without a look at the wrapped bucket.
+func (b *Bucket) OpenKnown(ctx context.Context, key string, size int64) (object.Object, error) {
+	o, err := object.OpenKnown(ctx, b.Bucket, key, size)
+	if err != nil {
+		return nil, err
+	}
+	if o.Size() != size {
+		return nil, errors.Join(fmt.Errorf("object %s: it has %d bytes, not %d", key, o.Size(), size), o.Close())
+	}
+	return b.through(o, key, known), nil
+}
+
+// through returns an object of a version that is read through the cache.
+func (b *Bucket) through(o object.Object, key, version string) *openObject {
 	return &openObject{
-		Versioned: v, bucket: b, key: key, closed: make(chan struct{}),
+		Object: o, version: version, bucket: b, key: key, closed: make(chan struct{}),
 		of: pageID{
 			object:  hashOf(key),
-			version: hashOf(v.Version(), strconv.FormatInt(o.Size(), 10), strconv.Itoa(b.opts.PageSize)),
+			version: hashOf(version, strconv.FormatInt(o.Size(), 10), strconv.Itoa(b.opts.PageSize)),
 		},
-	}, nil
+	}
 }
 
 // Stats count what a cache has done since it was opened, and what it holds.

@@ -6,7 +6,8 @@
 // A page is [PageSize] bytes of an object, from a multiple of that on; the last one of
 // an object is shorter. A run is neighbouring pages that are missing, which are fetched
 // with one ranged read. A page belongs to one version of an object
-// ([object.Versioned]): what is put in the place of an object never shares its pages.
+// ([object.Versioned]): what is put in the place of an object never shares its pages. An
+// object that is opened as known ([object.KnownOpener]) has one version for ever.
 //
 // # Invariants
 //

@@ -16,19 +16,25 @@ const maxRun = 64
 
 // openObject is an object that is open for reading through the cache.
 type openObject struct {
-	object.Versioned // the wrapped bucket's
+	object.Object // the wrapped bucket's
 
-	bucket *Bucket
-	key    string
-	of     pageID // without a number
-	closed chan struct{}
-	once   sync.Once
+	version string
+	bucket  *Bucket
+	key     string
+	of      pageID // without a number
+	closed  chan struct{}
+	once    sync.Once
 }
+
+var _ object.Versioned = (*openObject)(nil)
+
+// Version implements [object.Versioned].
+func (o *openObject) Version() string { return o.version }
 
 // Close implements io.Closer. Reads under way end, and later ones fail.
 func (o *openObject) Close() error {
 	o.once.Do(func() { close(o.closed) })
-	return o.Versioned.Close()
+	return o.Object.Close()
 }
 
 func (o *openObject) isClosed() bool {
@@ -95,7 +101,7 @@ func (o *openObject) direct(p []byte, off int64) error {
 // readWrapped fills p from the wrapped bucket.
 func (o *openObject) readWrapped(p []byte, off int64) error {
 	o.bucket.counters.fetches.Add(1)
-	n, err := o.Versioned.ReadAt(p, off)
+	n, err := o.Object.ReadAt(p, off)
 	o.bucket.counters.fetched.Add(int64(n))
 	if n == len(p) && (err == nil || errors.Is(err, io.EOF)) {
 		return nil

@@ -3,7 +3,9 @@ package s3_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -96,5 +98,68 @@ func TestACacheDoesNotKeepWhatCameInDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 		objecttest.Put(t, c, "k", data)
+	}
+}
+
+func TestAKnownObjectIsOpenedWithoutARequest(t *testing.T) {
+	b, _ := spoilt(t, nil)
+	ctx, data := context.Background(), noise(100)
+	objecttest.Put(t, b, "k", data)
+	for name, bucket := range map[string]object.Bucket{"plain": b, "cached": cached(t, b)} {
+		before := b.Stats()
+		o, err := object.OpenKnown(ctx, bucket, "k", 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := b.Stats().Sub(before).Total(); n != 0 {
+			t.Errorf("%s: %d requests", name, n)
+		}
+		p := make([]byte, 100)
+		if n, err := o.ReadAt(p, 0); n != 100 || err != nil || !bytes.Equal(p, data) {
+			t.Errorf("%s: %d bytes, %v, or wrong", name, n, err)
+		}
+		if n := b.Stats().Sub(before).Total(); n != 1 {
+			t.Errorf("%s: %d requests for a read", name, n)
+		}
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAKnownObjectThatIsNotThereOrIsAnotherShowsWhenItIsRead(t *testing.T) {
+	b, _ := spoilt(t, nil)
+	ctx, p := context.Background(), make([]byte, 10)
+	read := func(key string, size int64, then func()) error {
+		o, err := object.OpenKnown(ctx, b, key, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = o.Close() }()
+		_, err = o.ReadAt(p, 5)
+		if err == nil && then != nil {
+			then()
+			_, err = o.ReadAt(p, 50)
+		}
+		return err
+	}
+	if err := read("missing", 100, nil); !errors.Is(err, object.ErrNotFound) {
+		t.Errorf("a missing object: %v", err)
+	}
+	objecttest.Put(t, b, "k", noise(100))
+	if err := read("k", 99, nil); err == nil {
+		t.Error("an object of another size was read")
+	}
+	replace := func() {
+		put := func(w io.Writer) error {
+			_, err := w.Write(make([]byte, 100))
+			return err
+		}
+		if _, err := b.Put(ctx, "k", object.Always, put); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := read("k", 100, replace); err == nil {
+		t.Error("an object that was put in the place of the one that is open was read")
 	}
 }

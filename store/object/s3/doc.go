@@ -32,7 +32,7 @@
 //	Put      PutObject, HeadObject                     up to PartSize bytes
 //	         CreateMultipartUpload, UploadPart x n,
 //	         CompleteMultipartUpload, HeadObject       more
-//	Open     HeadObject
+//	Open     HeadObject; none where the object is known (OpenKnown)
 //	ReadAt   GetObject, with Range and If-Match
 //	Stat     HeadObject
 //	List     ListObjectsV2 for each 1,000 keys

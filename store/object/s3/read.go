@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -32,23 +33,57 @@ func (b *Bucket) Open(ctx context.Context, key string) (object.Object, error) {
 	return o, nil
 }
 
+// OpenKnown implements [object.KnownOpener]: it makes no request. The first read tells
+// which object it is, and further ones are of the same.
+func (b *Bucket) OpenKnown(_ context.Context, key string, size int64) (object.Object, error) {
+	if err := object.CheckKey(key); err != nil {
+		return nil, err
+	}
+	o := &openObject{bucket: b, key: key, head: header{size: size}}
+	o.life, o.end = context.WithCancel(context.Background())
+	return o, nil
+}
+
 // openObject is an object that is open for reading.
 type openObject struct {
 	bucket *Bucket
 	key    string
 	head   header
+	first  atomic.Pointer[string] // ETag of the first answer, where head has none
 	// life is the context of all reads, since io.ReaderAt has none; end ends it.
 	life context.Context
 	end  context.CancelFunc
 }
 
-var _ object.Versioned = (*openObject)(nil)
+var (
+	_ object.Versioned   = (*openObject)(nil)
+	_ object.KnownOpener = (*Bucket)(nil)
+)
 
 // Size implements [object.Object].
 func (o *openObject) Size() int64 { return o.head.size }
 
 // Version implements [object.Versioned]: it is the ETag.
-func (o *openObject) Version() string { return o.head.etag }
+func (o *openObject) Version() string { return o.etag() }
+
+// etag returns the ETag of the object, "" where it is not known.
+func (o *openObject) etag() string {
+	if first := o.first.Load(); first != nil {
+		return *first
+	}
+	return o.head.etag
+}
+
+// is reports an answer that is not of the object that is open (Q2).
+func (o *openObject) is(etag string) error {
+	if o.head.etag == "" {
+		o.first.CompareAndSwap(nil, &etag)
+	}
+	if open := o.etag(); etag != open {
+		return fmt.Errorf("the endpoint answers with the object %s where %s is open", etag, open)
+	}
+	return nil
+}
 
 // Close implements io.Closer. Reads under way end, and later ones fail.
 func (o *openObject) Close() error {
@@ -94,8 +129,8 @@ func (o *openObject) get(ctx context.Context, p []byte, off int64) error {
 		Key:    aws.String(b.path(o.key)),
 		Range:  aws.String("bytes=" + strconv.FormatInt(off, 10) + "-" + strconv.FormatInt(end-1, 10)),
 	}
-	if o.head.etag != "" {
-		input.IfMatch = aws.String(o.head.etag)
+	if etag := o.etag(); etag != "" {
+		input.IfMatch = aws.String(etag)
 	}
 	out, err := b.api.GetObject(ctx, input)
 	if err != nil {
@@ -110,8 +145,8 @@ func (o *openObject) get(ctx context.Context, p []byte, off int64) error {
 	if n := aws.ToInt64(out.ContentLength); n != int64(len(p)) {
 		return fmt.Errorf("the endpoint sends %d bytes of %d: %w", n, len(p), errDamaged)
 	}
-	if etag := aws.ToString(out.ETag); etag != o.head.etag {
-		return fmt.Errorf("the endpoint answers with the object %s where %s is open", etag, o.head.etag)
+	if err := o.is(aws.ToString(out.ETag)); err != nil {
+		return err
 	}
 	n, err := io.ReadFull(out.Body, p)
 	b.counters.read.Add(int64(n))

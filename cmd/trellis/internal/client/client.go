@@ -28,6 +28,8 @@ type Conn interface {
 	Run(ctx context.Context, statement string, params arrow.RecordBatch) (*Result, error)
 	// Ingest begins a stream of batches of samples, as engine/ingest describes them.
 	Ingest(ctx context.Context) (Ingest, error)
+	// Backfill begins a stream of batches, all of one schema, that become one edit.
+	Backfill(ctx context.Context, reason, source string) (Backfill, error)
 	// Close ends the session; an embedded database writes what it holds in memory.
 	Close() error
 }
@@ -47,6 +49,22 @@ type Ingest interface {
 	Durable() int64
 	// Close waits until all batches are stored for good.
 	Close() error
+}
+
+// Backfill is a stream of batches that become one edit: they are stored for good, and
+// seen, when it is committed.
+type Backfill interface {
+	Ingest
+	// Commit waits until all batches are an edit. The stream is then closed; one that is
+	// closed without it leaves nothing.
+	Commit() (Edited, error)
+}
+
+// Edited is what became of an edit.
+type Edited struct {
+	ID       int64 `json:"edit"` // 0: it changed nothing
+	Inserted int64 `json:"inserted"`
+	Replaced int64 `json:"replaced"`
 }
 
 // StatementError is a mistake in a statement, as the user is to see it: over several

@@ -91,3 +91,46 @@ func (i *embeddedIngest) Durable() int64 { return i.in.Counts().Samples }
 
 // Close has nothing to wait for.
 func (i *embeddedIngest) Close() error { return nil }
+
+// Backfill begins a stream of batches that become one edit.
+func (e *embedded) Backfill(ctx context.Context, reason, source string) (Backfill, error) {
+	session := e.db.Engine.NewSession("")
+	for name, value := range map[string]string{"trellis.reason": reason, "trellis.source": source} {
+		if err := session.Set(name, &value); err != nil {
+			return nil, shown(err, "")
+		}
+	}
+	in, err := e.db.Engine.NewBackfill(ctx, session, ingest.Options{})
+	if err != nil {
+		return nil, shown(err, "")
+	}
+	return &embeddedBackfill{ctx: ctx, in: in}, nil
+}
+
+// embeddedBackfill hands batches to an edit of the engine.
+type embeddedBackfill struct {
+	ctx     context.Context //nolint:containedctx // the stream's life, as that of a call would be
+	in      *engine.Backfill
+	durable int64
+}
+
+// Write gives a batch to the edit.
+func (b *embeddedBackfill) Write(batch arrow.RecordBatch) error {
+	return shown(b.in.Write(b.ctx, batch), "")
+}
+
+// Durable returns the samples of the edit once it is committed.
+func (b *embeddedBackfill) Durable() int64 { return b.durable }
+
+// Commit makes the edit.
+func (b *embeddedBackfill) Commit() (Edited, error) {
+	made, err := b.in.Commit(b.ctx)
+	if err != nil {
+		return Edited{}, shown(err, "")
+	}
+	b.durable = b.in.Counts().Samples
+	return Edited{ID: made.ID, Inserted: made.Inserted, Replaced: made.Replaced}, nil
+}
+
+// Close gives up what was not committed.
+func (b *embeddedBackfill) Close() error { return b.in.Close() }

@@ -26,6 +26,8 @@ type remoteIngest struct {
 	cancel context.CancelFunc
 	call   *put
 	stored atomic.Int64
+
+	options []byte // of each call, as JSON; nil: none
 }
 
 // put is one call.
@@ -34,13 +36,16 @@ type put struct {
 	writer *flight.Writer
 	schema *arrow.Schema
 	done   sync.WaitGroup
-	err    error // of the server, once done
+	last   acknowledgement // once done
+	err    error           // of the server, once done
 }
 
 // acknowledgement is what the server answers to a batch: what the call has stored so
 // far.
 type acknowledgement struct {
 	Samples int64 `json:"samples"`
+	Staged  bool  `json:"staged"` // none of them is stored yet
+	Edited
 }
 
 // Ingest begins a stream of batches.
@@ -81,16 +86,37 @@ func (i *remoteIngest) begin(schema *arrow.Schema) error {
 		return fromStatus(err, i.conn.address)
 	}
 	p := &put{stream: stream, schema: schema}
-	p.writer = flight.NewRecordWriter(stream, ipc.WithSchema(schema))
+	p.writer = flight.NewRecordWriter(&withOptions{stream, i.options}, ipc.WithSchema(schema))
 	p.writer.SetFlightDescriptor(&flight.FlightDescriptor{Type: flight.DescriptorPATH, Path: []string{samplesPath}})
 	before := i.stored.Load()
-	p.done.Go(func() { p.err = p.receive(func(samples int64) { i.stored.Store(before + samples) }) })
+	p.done.Go(func() {
+		p.err = p.receive(func(a acknowledgement) {
+			if !a.Staged {
+				i.stored.Store(before + a.Samples)
+			}
+			p.last = a
+		})
+	})
 	i.call = p
 	return nil
 }
 
+// withOptions sends options in the first message of a stream; nil: none.
+type withOptions struct {
+	flight.DataStreamWriter
+	options []byte
+}
+
+// Send sends a message.
+func (w *withOptions) Send(data *flight.FlightData) error {
+	data.AppMetadata, w.options = w.options, nil
+	err := w.DataStreamWriter.Send(data)
+	data.AppMetadata = nil // the writer uses the message again
+	return err
+}
+
 // receive calls stored for each of the server's answers until the call ends.
-func (p *put) receive(stored func(samples int64)) error {
+func (p *put) receive(stored func(acknowledgement)) error {
 	for {
 		answer, err := p.stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -105,7 +131,7 @@ func (p *put) receive(stored func(samples int64)) error {
 				return fmt.Errorf("the server's answer is no JSON: %w", err)
 			}
 		}
-		stored(counts.Samples)
+		stored(counts)
 	}
 }
 
@@ -132,4 +158,50 @@ func (i *remoteIngest) Close() error {
 	err := i.finish()
 	i.cancel()
 	return err
+}
+
+// remoteBackfill is a DoPut call that the server makes an edit of when it ends.
+type remoteBackfill struct {
+	remoteIngest
+	samples int64
+}
+
+// Backfill begins a stream of batches that become one edit.
+func (r *remote) Backfill(ctx context.Context, reason, source string) (Backfill, error) {
+	options, err := json.Marshal(map[string]string{"edit": "backfill", "reason": reason, "source": source})
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	return &remoteBackfill{remoteIngest: remoteIngest{conn: r, ctx: ctx, cancel: cancel, options: options}}, nil
+}
+
+// Write sends a batch.
+func (b *remoteBackfill) Write(batch arrow.RecordBatch) error {
+	if b.call != nil && !b.call.schema.Equal(batch.Schema()) {
+		return errors.New("the batches of one edit have one schema")
+	}
+	b.samples += batch.NumRows()
+	return b.remoteIngest.Write(batch)
+}
+
+// Commit ends the call, which makes the edit.
+func (b *remoteBackfill) Commit() (Edited, error) {
+	call := b.call
+	err := b.remoteIngest.Close()
+	if err != nil || call == nil {
+		return Edited{}, err
+	}
+	b.stored.Store(b.samples)
+	return call.last.Edited, nil
+}
+
+// Close breaks the call off, unless it has ended: the server forgets it.
+func (b *remoteBackfill) Close() error {
+	b.cancel()
+	if b.call != nil {
+		b.call.done.Wait()
+		b.call = nil
+	}
+	return nil
 }

@@ -34,7 +34,8 @@ type run struct {
 }
 
 // Run imports files into a database. The report is of what was done, also where an
-// error ends the import: whatever was read before it has been stored. The error for a
+// error ends the import: whatever was read before it has been stored, or, where it was
+// to become an edit, nothing. The error for a
 // refusal, where the options say to stop, is ErrStopped.
 func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	began := o.Clock()
@@ -72,7 +73,11 @@ func (r *run) run() (err error) {
 			break
 		}
 	}
-	// What was read before an error is stored, unless it was the database that failed.
+	// What was read before an error is stored, unless it was the database that failed,
+	// or it was to become an edit.
+	if err != nil && r.opts.Edit {
+		return errors.Join(err, r.out.giveUp())
+	}
 	if flushed := r.out.close(); err == nil {
 		err = flushed
 	} else if flushed != nil && !errors.Is(err, flushed) {

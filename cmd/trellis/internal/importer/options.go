@@ -24,6 +24,9 @@ type Options struct {
 	// Attributes describe the series that do not exist yet, by the names that the
 	// table series has for them.
 	Attributes map[string]ByColumn
+	// Edit makes one edit of all that is imported, all of it or nothing.
+	Edit           bool
+	Reason, Source string // of the edit
 	// DryRun reads everything and writes nothing.
 	DryRun bool
 	// Stop ends the import at the first row that is refused.

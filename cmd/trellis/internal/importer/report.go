@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
 	"github.com/trellisdb/trellis/columnar"
 )
 
@@ -31,6 +32,8 @@ type Report struct {
 	RefusedValues int64     `json:"refused_values"` // in rows that were not refused
 	Refusals      []Refusal `json:"refusals"`       // the first few
 	Notes         []string  `json:"notes,omitempty"`
+
+	Edited *client.Edited `json:"edited,omitempty"` // what became of an edit
 
 	Created int             `json:"series_created"`
 	Series  []*SeriesReport `json:"series"` // in order of name

@@ -21,8 +21,9 @@ const (
 // series of one kind of values.
 type sender struct {
 	run   *run
-	in    client.Ingest // nil: nothing was sent yet
-	rows  int           // held by all targets
+	in    client.Ingest   // nil: nothing was sent yet
+	edit  client.Backfill // the same, where it is one
+	rows  int             // held by all targets
 	bytes int
 	err   error // of the database; nothing is sent after it
 }
@@ -84,24 +85,51 @@ func (s *sender) send(b *batcher) error {
 	if b.rows() == 0 {
 		return nil
 	}
-	batch := b.finish()
+	batch := b.finish(s.run.opts.Edit)
 	defer batch.Release()
 	if s.run.opts.DryRun {
 		return nil
 	}
-	if s.in == nil {
-		in, err := s.run.conn.Ingest(s.run.write)
-		if err != nil {
-			return err
-		}
-		s.in = in
+	if err := s.open(); err != nil {
+		return err
 	}
 	return s.in.Write(batch)
+}
+
+// open begins the stream, unless it has begun.
+func (s *sender) open() (err error) {
+	o := s.run.opts
+	switch {
+	case s.in != nil:
+	case o.Edit:
+		s.edit, err = s.run.conn.Backfill(s.run.write, o.Reason, o.Source)
+		s.in = s.edit
+	default:
+		s.in, err = s.run.conn.Ingest(s.run.write)
+	}
+	if err != nil {
+		s.in = nil
+	}
+	return err
+}
+
+// giveUp ends the stream of an edit that is not to be made.
+func (s *sender) giveUp() error {
+	if s.in == nil {
+		return nil
+	}
+	return s.in.Close()
 }
 
 // close sends what is left and waits until all of it is stored for good.
 func (s *sender) close() error {
 	err := s.flush()
+	if err == nil && s.edit != nil {
+		var made client.Edited
+		if made, err = s.edit.Commit(); err == nil {
+			s.run.report.Edited = &made
+		}
+	}
 	if s.in != nil {
 		if closed := s.in.Close(); err == nil {
 			err = closed
@@ -161,8 +189,9 @@ var (
 	timeType   = &arrow.TimestampType{Unit: arrow.Microsecond, TimeZone: "UTC"}
 )
 
-// finish returns the batch and begins another.
-func (b *batcher) finish() arrow.RecordBatch {
+// finish returns the batch and begins another. Uniform batches all have the same
+// columns.
+func (b *batcher) finish(uniform bool) arrow.RecordBatch {
 	mem := memory.DefaultAllocator
 	fields := []arrow.Field{{Name: "series", Type: seriesType}, {Name: "time", Type: timeType}}
 	cols := []arrow.Array{b.series(mem)}
@@ -171,21 +200,23 @@ func (b *batcher) finish() arrow.RecordBatch {
 	times.AppendValues(b.times, nil)
 	cols = append(cols, times.NewArray())
 
-	switch b.kind {
-	case columnar.Floats:
-		v := array.NewFloat64Builder(mem)
-		v.AppendValues(b.floats, b.valid)
-		fields, cols = append(fields, arrow.Field{Name: "value", Type: arrow.PrimitiveTypes.Float64, Nullable: true}), append(cols, v.NewArray())
-	case columnar.Ints:
-		v := array.NewInt64Builder(mem)
-		v.AppendValues(b.ints, b.valid)
-		fields, cols = append(fields, arrow.Field{Name: "int_value", Type: arrow.PrimitiveTypes.Int64, Nullable: true}), append(cols, v.NewArray())
-	default:
-		v := array.NewStringBuilder(mem)
-		v.AppendValues(b.texts, b.valid)
-		fields, cols = append(fields, arrow.Field{Name: "text", Type: arrow.BinaryTypes.String, Nullable: true}), append(cols, v.NewArray())
+	add := func(kind columnar.Kind, name string, v array.Builder, fill func()) {
+		defer v.Release()
+		switch {
+		case kind == b.kind:
+			fill()
+		case uniform:
+			v.AppendNulls(b.rows())
+		default:
+			return
+		}
+		fields, cols = append(fields, arrow.Field{Name: name, Type: v.Type(), Nullable: true}), append(cols, v.NewArray())
 	}
-	if b.any {
+	floats, ints, texts := array.NewFloat64Builder(mem), array.NewInt64Builder(mem), array.NewStringBuilder(mem)
+	add(columnar.Floats, "value", floats, func() { floats.AppendValues(b.floats, b.valid) })
+	add(columnar.Ints, "int_value", ints, func() { ints.AppendValues(b.ints, b.valid) })
+	add(columnar.Texts, "text", texts, func() { texts.AppendValues(b.texts, b.valid) })
+	if b.any || uniform {
 		v := array.NewUint32Builder(mem)
 		v.AppendValues(b.status, nil)
 		fields, cols = append(fields, arrow.Field{Name: "status", Type: arrow.PrimitiveTypes.Uint32}), append(cols, v.NewArray())
