@@ -33,7 +33,9 @@ func (s *Store) publish(ctx context.Context, c *change, then func()) (meta.Snaps
 	}
 	s.state.Unlock()
 	set.release()
-	s.layouts.InvalidateAll() // those of the old set
+	if next.before != set.id { // else those of the new set are made of them
+		s.layouts.InvalidateAll()
+	}
 	s.settled(c.commit.Add)
 	return next.snapshot, nil
 }
