@@ -9,6 +9,9 @@ FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 SOAK      ?= 10m
 CRASHES   ?= 100
+
+# How many steps the model of a history that is edited takes, in each place.
+STEPS     ?= 20000
 MEMORY    ?= 1h
 
 # What make storage measures, with flags before it.
@@ -58,6 +61,12 @@ crash: build ## kill -9 the server CRASHES times while it is being written to
 
 memory: build ## ten thousand series, a sample every MEMORY, in a server of 256 MiB
 	TRELLIS_MEMORY=$(MEMORY) .ci/only TestMemory 2h
+
+life: need-go ## play STEPS random operations against a model; TRELLIS_SEED repeats a run
+	TRELLIS_STEPS=$(STEPS) .ci/only TestAHistory 24h
+
+faults: need-go ## inject every fault at every step and every byte, for about an hour
+	TRELLIS_EVERY_STEP=1 TRELLIS_POSTGRES_DOWN=1m TRELLIS_RIVALS=5m $(GO) test ./store -count=1 -timeout 4h -v
 
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...

@@ -103,12 +103,7 @@ func TestCrash(t *testing.T) {
 	path, dir := program(t), t.TempDir()
 	p := startServer(t, path, dir)
 	client := p.dial(t)
-	for k := range crashSeries {
-		text := fmt.Sprintf(`INSERT INTO series (series, type, sample_t) VALUES ('s%d', 'double', '1 second')`, k)
-		if _, err := client.ExecuteUpdate(t.Context(), text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	createCrashSeries(t, client)
 	acked := int64(0) // rounds that were acknowledged: slots 0 to acked of each series
 	for crash := range crashes {
 		var latest atomic.Int64

@@ -7,6 +7,9 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -114,8 +117,11 @@ func (r *run) restoreSamples(ctx context.Context, args []plan.Literal) (int64, e
 	if err != nil {
 		return 0, err
 	}
+	ranges := []columnar.Range{span}
+	info.Exclusive = true // it compares with what there is
+	info.Within = &columnar.Selection{Series: []columnar.Series{s.Series}, Ranges: [][]columnar.Range{ranges}}
 	made, err := r.engine.edit(ctx, info, func(ed columnar.Editor) error {
-		return ed.Restore(ctx, s.Series, []columnar.Range{span}, snapshot)
+		return ed.Restore(ctx, s.Series, ranges, snapshot)
 	})
 	return touched(made), err
 }
@@ -137,8 +143,8 @@ func (r *run) purgeSamples(ctx context.Context, args []plan.Literal) (int64, err
 // pinSnapshot gives a snapshot a name; one of the present state, if none is named.
 func (r *run) pinSnapshot(ctx context.Context, args []plan.Literal) (int64, error) {
 	name := args[0].Value.(string)
-	if name == "" || len(name) > meta.MaxName {
-		return 0, plan.Errorf(args[0].At, plan.CodeInvalidValue, "a pin's name has from 1 to %d bytes", meta.MaxName)
+	if name == "" || len(name) > meta.MaxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return 0, plan.Errorf(args[0].At, plan.CodeInvalidValue, "a pin's name has from 1 to %d bytes, on one line", meta.MaxName)
 	}
 	catalog := r.engine.opts.Catalog
 	pin := meta.Pin{Name: name, Who: r.session.user, Created: r.env.Now}

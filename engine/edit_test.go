@@ -8,6 +8,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -22,7 +23,7 @@ import (
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// edited is a database with two series, and its clock.
+// edited is a database whose samples are edited, and its clock.
 type edited struct {
 	*trellis.DB
 	t     *testing.T
@@ -33,6 +34,15 @@ type edited struct {
 // openEdited returns a database with a day of samples, one a second, of the series a
 // and b.
 func openEdited(t *testing.T, change func(*trellis.Options)) *edited {
+	t.Helper()
+	d := openEmpty(t, change)
+	d.exec("INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 s'), ('b', 'double', '1 s')")
+	d.exec("INSERT INTO samples (series, time, value) SELECT x.s, '2024-03-01'::timestamptz + make_interval(secs => n), n / 7.0 FROM generate_series(0, 86399) g(n), (VALUES ('a'), ('b')) x(s)")
+	return d
+}
+
+// openEmpty returns a database without series.
+func openEmpty(t *testing.T, change func(*trellis.Options)) *edited {
 	t.Helper()
 	d := &edited{t: t}
 	d.clock.Store(testNow)
@@ -50,8 +60,6 @@ func openEdited(t *testing.T, change func(*trellis.Options)) *edited {
 		}
 	})
 	d.s = d.Engine.NewSession("ada")
-	d.exec("INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 s'), ('b', 'double', '1 s')")
-	d.exec("INSERT INTO samples (series, time, value) SELECT x.s, '2024-03-01'::timestamptz + make_interval(secs => n), n / 7.0 FROM generate_series(0, 86399) g(n), (VALUES ('a'), ('b')) x(s)")
 	return d
 }
 
@@ -223,6 +231,58 @@ func TestAnEditThatTakesTooLongLeavesNothing(t *testing.T) {
 	d.want("SELECT count(*), count(edit), (SELECT count(*) FROM edits) FROM samples", "172800|0|0\n")
 	if n := d.exec("UPDATE samples SET value = 1 WHERE series = 'a' AND time < '2024-03-01 00:01'"); n != 60 {
 		t.Errorf("the next edit touches %d", n)
+	}
+}
+
+func TestUpdatesAtOnceDoNotLoseOneAnother(t *testing.T) {
+	d := openEdited(t, nil)
+	d.exec("CALL flush()")
+	const times = 8
+	var all sync.WaitGroup
+	errs := make(chan error, times)
+	for range times {
+		all.Go(func() {
+			_, err := d.try(d.Engine.NewSession("ada"), "UPDATE samples SET value = value + 1 WHERE series = 'a' AND time < '2024-03-01 00:10'")
+			errs <- err
+		})
+	}
+	all.Wait()
+	for range times {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	d.want("SELECT min(value), count(*), (SELECT count(*) FROM edits) FROM samples WHERE series = 'a' AND time < '2024-03-01 00:10'", "8|600|8\n")
+}
+
+func TestRangesMayHaveNoEnds(t *testing.T) {
+	d := openEdited(t, nil)
+	d.exec("CALL flush()")
+	d.exec("DELETE FROM samples WHERE series = 'a'")
+	d.want("SELECT count(*) FROM samples", "86400\n")
+	if n := d.exec("CALL restore_samples('a', '-infinity', 'infinity', 1)"); n != 86_400 {
+		t.Errorf("it restored %d", n)
+	}
+	d.want("SELECT count(*) FROM samples_history('a', '-infinity', 'infinity')", "259200\n")
+	d.s = d.Engine.NewSession("")
+	d.exec("CALL purge_samples('a', '-infinity', 'infinity')")
+	d.want("SELECT count(*) FROM samples_history('a', '-infinity', 'infinity')", "86400\n")
+	d.want("SELECT count(*), sum(value) > 0 FROM samples WHERE series = 'a'", "86400|true\n")
+}
+
+func TestTheTrailTakesNoTextThatItCannotKeep(t *testing.T) {
+	d := openEdited(t, nil)
+	for _, text := range []string{strings.Repeat("x", 1<<16+1), "a\x00b", "\xff"} {
+		for _, name := range []string{"trellis.reason", "trellis.source"} {
+			if err := d.s.Set(name, &text); code(err) == "" {
+				t.Errorf("%s of %.10q is taken: %v", name, text, err)
+			}
+		}
+	}
+	for _, name := range []string{"", "a\nb", strings.Repeat("x", 1025)} {
+		if _, err := d.try(d.s, "CALL pin_snapshot('"+name+"')"); code(err) != plan.CodeInvalidValue {
+			t.Errorf("a pin %.10q: %v", name, err)
+		}
 	}
 }
 

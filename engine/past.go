@@ -46,40 +46,47 @@ func (p *past) at(ctx context.Context, which plan.Literal) (int64, error) {
 
 func (p *past) find(ctx context.Context, which plan.Literal) (int64, error) {
 	catalog := p.engine.opts.Catalog
-	all, err := catalog.Snapshots(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("catalog: %w", err)
-	}
-	if len(all) == 0 {
-		return 0, plan.Errorf(which.At, plan.CodeInvalidValue, "there are no snapshots yet").WithHint("CALL flush() makes one of what was written.")
-	}
 	if which.T == plan.Bigint {
 		id := which.Value.(int64)
-		i, ok := slices.BinarySearchFunc(all, id, func(s meta.Snapshot, id int64) int { return int(min(max(s.ID-id, -1), 1)) })
-		if ok && all[i].Kept {
-			return id, nil
+		if id > 0 { // 0 is there, and has nothing
+			_, err := catalog.Segments(ctx, id)
+			if err == nil {
+				return id, nil
+			}
+			if !errors.Is(err, meta.ErrNotFound) {
+				return 0, fmt.Errorf("catalog: %w", err)
+			}
 		}
-		if !ok {
-			return 0, p.tooFar(ctx, all, plan.Errorf(which.At, plan.CodeInvalidValue, "there is no snapshot %d", id))
-		}
-		return 0, p.tooFar(ctx, all, plan.Errorf(which.At, plan.CodeInvalidValue, "snapshot %d is not kept any more", id))
+		return 0, p.tooFar(ctx, which.At, id, fmt.Sprintf("there is no snapshot %d", id))
 	}
 	instant := which.Value.(int64)
 	shown := plan.FormatTimestamptz(instant, p.env.Zone)
 	s, err := catalog.At(ctx, instant)
 	switch {
 	case errors.Is(err, meta.ErrNotFound):
-		return 0, p.tooFar(ctx, all, plan.Errorf(which.At, plan.CodeInvalidValue, "there was no snapshot yet at %s", shown))
+		return 0, p.tooFar(ctx, which.At, 0, "there was no snapshot yet at "+shown)
 	case err != nil:
 		return 0, fmt.Errorf("catalog: %w", err)
 	case !s.Kept:
-		return 0, p.tooFar(ctx, all, plan.Errorf(which.At, plan.CodeInvalidValue, "the snapshot of %s, %d, is not kept any more", shown, s.ID))
+		return 0, p.tooFar(ctx, which.At, s.ID, "there is no snapshot of "+shown)
 	}
 	return s.ID, nil
 }
 
-// tooFar adds to a mistake how far back one can go, and what is pinned.
-func (p *past) tooFar(ctx context.Context, all []meta.Snapshot, mistake *plan.Error) error {
+// tooFar is the mistake of asking for a snapshot that cannot be read. It says how far
+// back one can go, and what is pinned; msg is what is wrong unless the snapshot was
+// there once.
+func (p *past) tooFar(ctx context.Context, pos int, id int64, msg string) error {
+	all, err := p.engine.opts.Catalog.Snapshots(ctx)
+	if err != nil {
+		return fmt.Errorf("catalog: %w", err)
+	}
+	if len(all) == 0 {
+		return plan.Errorf(pos, plan.CodeInvalidValue, "there are no snapshots yet").WithHint("CALL flush() makes one of what was written.")
+	}
+	if slices.ContainsFunc(all, func(s meta.Snapshot) bool { return s.ID == id }) {
+		msg = fmt.Sprintf("snapshot %d is not kept any more", id)
+	}
 	// Everything from some snapshot on is kept, and before it what is pinned.
 	first := len(all) - 1
 	for first > 0 && all[first-1].Kept {
@@ -103,7 +110,7 @@ func (p *past) tooFar(ctx context.Context, all []meta.Snapshot, mistake *plan.Er
 	if len(names) > 0 {
 		hint += " Pinned are " + strings.Join(names, ", ") + "."
 	}
-	return mistake.WithHint("%s", hint)
+	return plan.Errorf(pos, plan.CodeInvalidValue, "%s", msg).WithHint("%s", hint)
 }
 
 // purged is the mistake of asking for what a snapshot had and was removed for good.

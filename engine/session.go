@@ -6,10 +6,12 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/meta"
 )
 
 // Session is one client's settings. It is safe for concurrent use.
@@ -41,8 +43,8 @@ var settings = map[string]setting{
 	"application_name":            {"", "The client's name, for system.queries.", checkAny},
 	"statement_timeout":           {"0", "Milliseconds after which a statement is cancelled; 0 for never.", checkMillis},
 	"trellis.summaries":           {"on", "Whether aggregates may be answered from block summaries.", checkSwitch},
-	"trellis.reason":              {"", "Why edits of this session are made.", checkAny},
-	"trellis.source":              {"", "Where the data of this session's edits comes from.", checkAny},
+	"trellis.reason":              {"", "Why edits of this session are made.", checkText},
+	"trellis.source":              {"", "Where the data of this session's edits comes from.", checkText},
 	"trellis.backfill":            {"off", "Whether INSERT INTO samples is an edit of kind backfill.", checkSwitch},
 	"datestyle":                   {"ISO, MDY", "How dates are written.", checkOneOf("ISO, MDY", "ISO")},
 	"intervalstyle":               {"postgres", "How intervals are written.", checkOneOf("postgres")},
@@ -142,6 +144,17 @@ func unknownSetting(name string) *plan.Error {
 }
 
 func checkAny(value string) (string, error) { return value, nil }
+
+// checkText accepts what can stand on the trail of edits.
+func checkText(value string) (string, error) {
+	if len(value) > meta.MaxText {
+		return "", plan.Errorf(0, plan.CodeInvalidValue, "a text of %d bytes is longer than %d", len(value), meta.MaxText)
+	}
+	if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+		return "", plan.Errorf(0, plan.CodeInvalidEncoding, "the text is not valid UTF-8")
+	}
+	return value, nil
+}
 
 func checkZone(value string) (string, error) {
 	z, err := plan.LoadZone(0, value)

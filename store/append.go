@@ -292,10 +292,7 @@ func (b *batch) addBlock(in *columnar.Samples, slots []int64, at int) {
 
 // encode encodes the whole blocks, of which there are so many.
 func (b *batch) encode(ctx context.Context, s *Store, blocks int) error {
-	codecs, err := s.codecs(ctx)
-	if err != nil {
-		return err
-	}
+	codecs := b.codecs(ctx, s)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(1)
 	if blocks >= parallelBlocks {
@@ -312,6 +309,21 @@ func (b *batch) encode(ctx context.Context, s *Store, blocks int) error {
 		}
 	}
 	return group.Wait()
+}
+
+// codecs returns a function that tells the codecs of the series. The catalog is asked only
+// about those that are new; while it cannot be reached, samples are taken all the same.
+func (b *batch) codecs(ctx context.Context, s *Store) func(id int64) codec.Codec {
+	last := s.known.last()
+	for i := range b.writes {
+		if last[b.writes[i].series.ID] == nil {
+			if asked, err := s.codecs(ctx); err == nil {
+				return asked
+			}
+			break
+		}
+	}
+	return codecOf(last)
 }
 
 func (w *write) encode(c codec.Codec) error {

@@ -13,7 +13,7 @@ import (
 // Collected is what a garbage collection did, or would do.
 type Collected struct {
 	Snapshots int64    // that are not kept any more
-	Unlinked  []string // segments that no kept snapshot has any more
+	Unlinked  []string // segments that no kept snapshot has any more, and history that has outlived its retention
 	Orphans   []string // objects that no commit has ever named
 	Deleted   []string // objects whose time had come
 	Waiting   int      // objects whose time has not come yet
@@ -32,7 +32,7 @@ func (s *Store) Collect(ctx context.Context, dry bool) (Collected, error) {
 	if err := s.refusal(); err != nil {
 		return c, err
 	}
-	steps := []func(context.Context, bool, *Collected) error{s.expire, s.condemnOrphans, s.deleteGarbage}
+	steps := []func(context.Context, bool, *Collected) error{s.expire, s.forgetHistory, s.condemnOrphans, s.deleteGarbage}
 	for _, step := range steps {
 		if err := s.noteConflict(step(ctx, dry, &c)); err != nil {
 			return c, fmt.Errorf("garbage collection: %w", err)

@@ -25,7 +25,10 @@ func (c *copier) copy(ctx context.Context, at place, keep func(number int64) boo
 		for ; to < at.to && (to == from || bytes+at.index.Entry(to).Length <= readAhead); to++ {
 			bytes += at.index.Entry(to).Length
 		}
-		run, err := reader.ReadRun(at.index, from, to, nil)
+		run, err := readChecked(reader, at.index, from, to)
+		if at.segment.again(err) {
+			run, err = readChecked(reader, at.index, from, to)
+		}
 		if err != nil {
 			return err
 		}
@@ -38,6 +41,16 @@ func (c *copier) copy(ctx context.Context, at place, keep func(number int64) boo
 		from = to
 	}
 	return nil
+}
+
+// readChecked reads a run of blocks that are not damaged. The writer would find that they
+// are, too, but could not say where they come from.
+func readChecked(reader *segment.Reader, index *segment.Index, from, to int) (segment.Run, error) {
+	run, err := reader.ReadRun(index, from, to, nil)
+	for i := from; err == nil && i < to; i++ {
+		err = run.Check(i)
+	}
+	return run, err
 }
 
 func (c *copier) copyRun(at place, run segment.Run, from, to int, keep func(number int64) bool, version func(entry int) int64, add func(*encodedBlock) error) error {

@@ -46,38 +46,6 @@ func (p *power) cut() bool {
 	return p.steps == 0
 }
 
-// faultyCatalog is a catalog that needs power. A commit needs it before and after:
-// in between, it happens and the caller is not told.
-type faultyCatalog struct {
-	meta.Catalog
-	step func(name string) error
-}
-
-func (c *faultyCatalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot, error) {
-	if err := c.step("commit"); err != nil {
-		return meta.Snapshot{}, err
-	}
-	s, err := c.Catalog.Commit(ctx, commit)
-	if err == nil {
-		err = c.step("commit done")
-	}
-	return s, err
-}
-
-func (c *faultyCatalog) Latest(ctx context.Context) (meta.Snapshot, error) {
-	if err := c.step("latest"); err != nil {
-		return meta.Snapshot{}, err
-	}
-	return c.Catalog.Latest(ctx)
-}
-
-func (c *faultyCatalog) Segments(ctx context.Context, snapshot int64) ([]meta.Segment, error) {
-	if err := c.step("segments"); err != nil {
-		return nil, err
-	}
-	return c.Catalog.Segments(ctx, snapshot)
-}
-
 // clone returns a copy of the model.
 func (m *model) clone() *model {
 	c := &model{series: m.series}

@@ -264,12 +264,16 @@ func (e *edit) commit(ctx context.Context) (columnar.EditResult, error) {
 	if err != nil || len(series) == 0 {
 		return columnar.EditResult{}, err
 	}
-	touches, err := s.headHas(ctx, e.stage, series)
-	if err == nil && touches {
-		err = s.flushAll(ctx)
-	}
-	if err != nil {
-		return columnar.EditResult{}, err
+	// What an exclusive edit finds in the heads was written after it began and stays
+	// on top of it.
+	if !e.info.Exclusive {
+		touches, err := s.headHas(ctx, e.stage, series)
+		if err == nil && touches {
+			err = s.flushAll(ctx)
+		}
+		if err != nil {
+			return columnar.EditResult{}, err
+		}
 	}
 	made, err := s.rewrite(ctx, e, series)
 	if err != nil || made.record.EditCounts == (columnar.EditCounts{}) {
@@ -288,8 +292,8 @@ func (e *edit) commit(ctx context.Context) (columnar.EditResult, error) {
 // answer.
 const publishTries = 3
 
-// publishNew publishes a change that adds segments. Where it is certain that it did
-// not happen the segments are deleted.
+// publishNew publishes a change that adds segments. Where it did not happen, or that is
+// not known, they are left to the garbage collector, which asks the catalog.
 func (s *Store) publishNew(ctx context.Context, commit meta.Commit) (made meta.Snapshot, err error) {
 	c := &change{commit: commit}
 	for range publishTries {
@@ -297,8 +301,8 @@ func (s *Store) publishNew(ctx context.Context, commit meta.Commit) (made meta.S
 		if err == nil {
 			return made, nil
 		}
-		if errors.Is(err, meta.ErrConflict) || errors.Is(err, meta.ErrNotFound) || errors.Is(err, meta.ErrExists) {
-			s.discard(ctx, commit.Add)
+		if isAnswer(err) {
+			s.settled(commit.Add)
 			return made, err
 		}
 		if ctx.Err() != nil {
@@ -306,27 +310,26 @@ func (s *Store) publishNew(ctx context.Context, commit meta.Commit) (made meta.S
 		}
 	}
 	// It may have happened: what is true is read from the catalog again.
-	return s.catchUp(ctx, c, err)
+	made, err = s.catchUp(ctx, c, err)
+	s.settled(commit.Add)
+	return made, err
 }
 
 // catchUp makes the newest state of the catalog what queries see, after a change
 // of which it is not known whether it happened. It returns the error that the
 // change had, nil where it did happen.
 func (s *Store) catchUp(ctx context.Context, c *change, failed error) (meta.Snapshot, error) {
-	set := s.present()
-	next, err := s.outcome(context.WithoutCancel(ctx), set, c)
+	ctx = context.WithoutCancel(ctx)
+	// Where the catalog is at work on the change still, this waits for that.
+	_ = s.catalog.Renew(ctx, s.epoch, s.leaseTTL)
+	next, err := s.outcome(ctx, s.present(), c)
 	if err != nil {
 		return meta.Snapshot{}, fmt.Errorf("it may have happened all the same: %w", errors.Join(failed, err))
 	}
 	if next == nil {
 		return meta.Snapshot{}, failed
 	}
-	s.state.Lock()
-	s.state.segments = next
-	s.state.Unlock()
-	set.release()
-	s.layouts.InvalidateAll()
-	s.settled(c.commit.Add)
+	s.show(next, nil)
 	return next.snapshot, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/trellisdb/trellis/meta"
@@ -72,7 +73,8 @@ func (s *Store) old() bool {
 	s.state.RLock()
 	defer s.state.RUnlock()
 	h := s.state.active
-	return s.headAge > 0 && !h.empty() && s.clock()-h.since >= s.headAge.Microseconds()
+	age := time.Duration(s.clock()-h.since) * time.Microsecond
+	return s.headAge > 0 && !h.empty() && age.Abs() >= s.headAge // also when the clock has gone back
 }
 
 // Flush puts all samples that were written before the call into segments. An
@@ -147,6 +149,8 @@ func (s *Store) flushHead(ctx context.Context) error {
 		}
 		c.commit.Retire = retired
 	}
+	// Since an attempt that failed a compaction may have retired some.
+	c.commit.Retire = slices.DeleteFunc(c.commit.Retire, func(name string) bool { return !set.has(name) })
 	made, err := s.publish(ctx, c, func() { s.state.frozen = nil })
 	if err != nil {
 		return fmt.Errorf("flush: segment %s: %w", c.commit.Add[0].Name, err)

@@ -22,10 +22,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if runChild() {
+	if runChild() || stepChild() || rivalChild() {
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(withServers{m})
 }
 
 // database is a store with all that it stands on, which outlives it.
@@ -206,17 +206,25 @@ func readSummaries(t testing.TB, s *store.Store, sel columnar.Selection) (rows [
 		t.Fatal(err)
 	}
 	defer func() { _ = stream.Close() }()
-	r := columnar.NewSummaryReader(sel.Stats)
+	if rows, err = drainSummaries(stream, sel.Stats); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// drainSummaries returns all that a stream of summaries has.
+func drainSummaries(stream columnar.Stream, stats columnar.Stats) (rows []columnar.SummaryRow, err error) {
+	r := columnar.NewSummaryReader(stats)
 	for {
 		batch, err := stream.Next(context.Background())
 		if errors.Is(err, io.EOF) {
-			return rows
+			return rows, nil
 		}
 		if err != nil {
-			t.Fatal(err)
+			return rows, err
 		}
 		if err := r.Reset(batch); err != nil {
-			t.Fatal(err)
+			return rows, err
 		}
 		for i := range r.Len() {
 			var row columnar.SummaryRow

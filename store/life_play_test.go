@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/store/object"
 	"github.com/trellisdb/trellis/store/object/objecttest"
 	"github.com/trellisdb/trellis/store/wal/waltest"
 )
@@ -23,7 +25,7 @@ type player struct {
 	*life
 	d      *database
 	r      *rand.Rand
-	now    int64
+	now    atomic.Int64 // the background looks at it, too
 	supply *power
 	disk   *waltest.Disk
 	edits  int
@@ -69,7 +71,7 @@ func (p *player) play(t testing.TB) outcome {
 	case n < 86:
 		return outcome{p.d.Compact(ctx), p.life}
 	case n < 92:
-		p.now += int64(p.r.IntN(40)) * 60 * second
+		p.now.Add(int64(p.r.IntN(40)) * 60 * second)
 		_, err := p.d.Collect(ctx, p.r.IntN(4) == 0)
 		return outcome{err, p.life}
 	}
@@ -193,6 +195,7 @@ func (p *player) check(t testing.TB) {
 
 // cut plays an operation whose power fails on the way, and starts the store anew.
 func (p *player) cut(t testing.TB) {
+	t.Helper()
 	p.supply.mu.Lock()
 	p.supply.steps = p.r.IntN(25)
 	p.supply.mu.Unlock()
@@ -276,8 +279,9 @@ func lifeSteps(t testing.TB, normal int) int {
 
 // playLife plays a life on a database.
 func playLife(t *testing.T, d *database, r *rand.Rand, steps int) {
-	p := &player{d: d, r: r, now: 1_800_000_000 * second, supply: &power{steps: 1 << 40}, disk: waltest.NewDisk()}
-	d.options.Clock = func() int64 { return p.now }
+	p := &player{d: d, r: r, supply: &power{steps: 1 << 40}, disk: waltest.NewDisk()}
+	p.now.Store(1_800_000_000 * second)
+	d.options.Clock = p.now.Load
 	d.options.HeadAge, d.options.CompactRate = -1, -1
 	d.options.Workers = 1 + r.IntN(3)
 	d.options.HeadBytes = int64(1) << (12 + r.IntN(12))
@@ -291,7 +295,7 @@ func playLife(t *testing.T, d *database, r *rand.Rand, steps int) {
 	d.open(t)
 	p.life = newLife(t, d)
 	for range steps {
-		p.now += int64(r.IntN(60)) * second
+		p.now.Add(int64(r.IntN(60)) * second)
 		switch n := r.IntN(20); {
 		case n < 1:
 			p.cut(t)
@@ -338,7 +342,15 @@ func TestAHistoryThatIsEditedAnswersAsItsModelDoes(t *testing.T) {
 	for run := range 4 {
 		t.Run(fmt.Sprint(run), func(t *testing.T) {
 			t.Parallel()
-			playLife(t, newDatabase(t), rand.New(rand.NewPCG(seed(t), uint64(run))), lifeSteps(t, 400))
+			d := newDatabase(t)
+			if run == 3 {
+				bucket, err := object.OpenDir(t.TempDir())
+				if err != nil {
+					t.Fatal(err)
+				}
+				d.bucket = bucket
+			}
+			playLife(t, d, rand.New(rand.NewPCG(seed(t), uint64(run))), lifeSteps(t, 400))
 		})
 	}
 }

@@ -39,7 +39,13 @@ func (l *loader) entry(ctx context.Context, at place, i, to int) (*columnar.Bloc
 		}
 	}
 	l.view.counters.Decoded.Add(1)
-	if err := l.run.Decode(l.decoder, i, &l.block, l.parts); err != nil {
+	err := l.run.Decode(l.decoder, i, &l.block, l.parts)
+	if at.segment.again(err) {
+		if err = l.read(ctx, at, i, to); err == nil {
+			err = l.run.Decode(l.decoder, i, &l.block, l.parts)
+		}
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &l.block, nil

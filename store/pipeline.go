@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"sync"
+
+	"github.com/trellisdb/trellis/store/object"
 )
 
 // pipeline runs tasks on several goroutines and yields their results in the order
@@ -96,9 +98,9 @@ func (p *pipeline[T]) next(ctx context.Context) (T, error) {
 	case <-ctx.Done():
 		r.err = ctx.Err()
 	}
-	if p.err = r.err; r.err != nil {
+	if p.err = object.NotEnd(r.err); p.err != nil {
 		p.stop()
-		return zero, r.err
+		return zero, p.err
 	}
 	return r.value, nil
 }

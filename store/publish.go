@@ -24,8 +24,23 @@ func (s *Store) publish(ctx context.Context, c *change, then func()) (meta.Snaps
 	set := s.present()
 	next, err := s.carryOut(ctx, set, c)
 	if err != nil {
+		s.unsure = s.unsure || !isAnswer(err)
 		return meta.Snapshot{}, s.noteConflict(err)
 	}
+	s.show(next, then)
+	s.settled(c.commit.Add)
+	return next.snapshot, nil
+}
+
+// isAnswer reports whether an error is the catalog's word that a change did not happen.
+func isAnswer(err error) bool {
+	return errors.Is(err, meta.ErrConflict) || errors.Is(err, meta.ErrNotFound) || errors.Is(err, meta.ErrExists)
+}
+
+// show makes a set what queries see from then on; then, where not nil, is called at the
+// moment of that, under the state's lock. The caller holds the token.
+func (s *Store) show(next *segmentSet, then func()) {
+	set := s.present()
 	s.state.Lock()
 	s.state.segments = next
 	if then != nil {
@@ -36,8 +51,6 @@ func (s *Store) publish(ctx context.Context, c *change, then func()) (meta.Snaps
 	if next.before != set.id { // else those of the new set are made of them
 		s.layouts.InvalidateAll()
 	}
-	s.settled(c.commit.Add)
-	return next.snapshot, nil
 }
 
 // present returns the newest set. It stays while the caller holds the token.
@@ -50,7 +63,8 @@ func (s *Store) present() *segmentSet {
 // carryOut commits a change, unless it turns out that it has happened already, and
 // returns the set that it leaves.
 func (s *Store) carryOut(ctx context.Context, set *segmentSet, c *change) (*segmentSet, error) {
-	if c.tried {
+	again := c.tried
+	if again {
 		if next, err := s.outcome(ctx, set, c); err != nil || next != nil {
 			return next, err
 		}
@@ -61,7 +75,7 @@ func (s *Store) carryOut(ctx context.Context, set *segmentSet, c *change) (*segm
 	switch {
 	case err == nil && made.ID == set.snapshot.ID+1 && len(c.commit.Replace) == 0:
 		return s.advance(set, made, &c.commit), nil
-	case errors.Is(err, meta.ErrConflict):
+	case errors.Is(err, meta.ErrConflict) && !again:
 		return nil, err
 	}
 	next, lookErr := s.outcome(context.WithoutCancel(ctx), set, c)
@@ -107,12 +121,20 @@ func (s *Store) outcome(ctx context.Context, known *segmentSet, c *change) (*seg
 	for _, m := range c.commit.Add {
 		happened = happened && (m.History || has(m.Name))
 	}
-	if e := c.commit.Edit; e != nil {
+	if len(c.commit.Replace) > 0 {
+		known, err := s.catalog.AllSegments(ctx)
+		if err != nil {
+			return nil, err
+		}
+		old := c.commit.Replace[0].Old
+		happened = happened && !slices.ContainsFunc(known, func(m meta.Segment) bool { return m.Name == old })
+	}
+	if e := c.commit.Edit; e != nil { // of which there is a record, whoever came after it
 		found, err := s.catalog.Edits(ctx, meta.EditFilter{IDs: []int64{e.ID}})
 		if err != nil {
 			return nil, err
 		}
-		happened = happened && len(found) == 1
+		happened = len(found) == 1
 	}
 	if !happened {
 		return nil, nil
@@ -134,14 +156,38 @@ func (s *Store) noteConflict(err error) error {
 	return err
 }
 
-// acquire takes the token, without which nobody changes the set of segments.
+// acquire takes the token, without which nobody changes the set of segments. Who has it
+// knows the newest set.
 func (s *Store) acquire(ctx context.Context) error {
 	select {
 	case <-s.flushing:
-		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	if err := s.makeSure(ctx); err != nil {
+		s.giveBack()
+		return err
+	}
+	return nil
+}
+
+// makeSure reads the newest set after a change of which it is not known whether it
+// happened. What is written next must rest on it, or it would take the change back.
+func (s *Store) makeSure(ctx context.Context) error {
+	if !s.unsure {
+		return nil
+	}
+	latest, err := s.catalog.Latest(ctx)
+	if err != nil {
+		return err
+	}
+	live, err := s.catalog.Segments(ctx, latest.ID)
+	if err != nil && !(latest.ID == 0 && errors.Is(err, meta.ErrNotFound)) {
+		return err
+	}
+	s.show(s.newSet(latest, live, s.present()), nil)
+	s.unsure = false
+	return nil
 }
 
 func (s *Store) giveBack() { s.flushing <- struct{}{} }

@@ -93,15 +93,11 @@ func (p *purge) run(ctx context.Context, record meta.Edit) (columnar.EditResult,
 	for _, r := range p.ranges {
 		record.Ranges = append(record.Ranges, meta.EditRange{Series: p.series.ID, From: r.From, To: r.To})
 	}
-	c := &change{commit: meta.Commit{Replace: p.replaced, Note: record.Kind.String(), Edit: &record}}
-	made, err := s.publish(ctx, c, nil)
-	if err != nil {
-		if made, err = s.catchUp(ctx, c, err); err != nil {
-			s.discard(ctx, p.added)
-			return columnar.EditResult{}, err
-		}
-	}
+	made, err := s.publishNew(ctx, meta.Commit{Replace: p.replaced, Note: record.Kind.String(), Edit: &record})
 	s.settled(p.added)
+	if err != nil {
+		return columnar.EditResult{}, err // what was added is garbage, if the catalog says so
+	}
 	s.past.drop()
 	p.deleteOld(ctx)
 	s.logger.Info("purged", "edit", record.ID, "series", p.series.ID, "who", record.Who, "segments", len(p.replaced), "samples", p.removed)

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/object"
@@ -40,11 +41,27 @@ func (g *liveSegment) open(ctx context.Context) (*segment.Reader, error) {
 		return nil, fmt.Errorf("segment %s: %w", g.meta.Name, err)
 	}
 	reader, err := segment.Open(o, o.Size(), segment.Options{Name: g.meta.Name})
+	if g.again(err) {
+		reader, err = segment.Open(o, o.Size(), segment.Options{Name: g.meta.Name})
+	}
 	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
 	g.mu.object, g.mu.reader = o, reader
 	return reader, nil
+}
+
+// again reports whether a read that ended with an error is to be made once more: bytes
+// that are damaged may have been so only on their way here, or in a cache, which gives
+// them up.
+func (g *liveSegment) again(err error) bool {
+	if !errors.Is(err, columnar.ErrCorrupt) {
+		return false
+	}
+	if b, ok := g.bucket.(object.Forgetful); ok {
+		b.Forget(g.meta.Name)
+	}
+	return true
 }
 
 // release gives back a set's reference.
@@ -135,6 +152,11 @@ func (s *Store) newSet(snapshot meta.Snapshot, live []meta.Segment, known *segme
 	return set
 }
 
+// has reports whether the set has the segment of that name.
+func (s *segmentSet) has(name string) bool {
+	return slices.ContainsFunc(s.segments, func(g *liveSegment) bool { return g.meta.Name == name })
+}
+
 func (s *segmentSet) retain() *segmentSet {
 	s.refs.Add(1)
 	return s
@@ -161,6 +183,9 @@ func (s *Store) index(ctx context.Context, g *liveSegment, series int64) (*segme
 		return nil, err
 	}
 	x, err := reader.Index(series)
+	if g.again(err) {
+		x, err = reader.Index(series)
+	}
 	if err == nil && x != nil {
 		s.indexes.Set(key, x)
 		s.countCaches()

@@ -29,7 +29,7 @@ type stage struct {
 	hold   *memory.Hold // what head takes
 	limit  int64        // memory from which on it spills
 	spills []*liveSegment
-	bucket *object.Dir // of the spills; nil before the first
+	bucket object.Bucket // of the spills; nil before the first
 }
 
 func (s *Store) newStage(edit int64) *stage {
@@ -112,7 +112,7 @@ func (g *stage) spillIfFull(ctx context.Context) error {
 // spill writes what is held to a segment of overlays.
 func (g *stage) spill(ctx context.Context) (err error) {
 	if g.bucket == nil {
-		if g.bucket, err = object.OpenDir(g.store.stageDir); err != nil {
+		if g.bucket, err = g.store.openStage(g.store.stageDir); err != nil {
 			return err
 		}
 	}

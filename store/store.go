@@ -68,6 +68,7 @@ type config struct {
 	keep         time.Duration
 	grace        time.Duration
 	stageDir     string
+	openStage    func(dir string) (object.Bucket, error) // for tests
 }
 
 // Store keeps samples. Its methods are safe for concurrent use.
@@ -101,6 +102,10 @@ type Store struct {
 type writer struct {
 	epoch int64
 	logID string // by which the catalog knows the log
+
+	// unsure says that a change may have happened that the newest set has not. It
+	// belongs to who has the token.
+	unsure bool
 }
 
 // objects is what is known of objects that the garbage collector leaves alone.
@@ -199,6 +204,7 @@ func newStore(o Options) *Store {
 			keep:         or(o.Keep, defaultKeep),
 			grace:        or(o.Grace, defaultGrace),
 			stageDir:     or(o.StageDir, filepath.Join(o.LogDir, "stage")),
+			openStage:    func(dir string) (object.Bucket, error) { return object.OpenDir(dir) },
 		},
 	}
 	s.state.active = newHead()
@@ -398,12 +404,25 @@ func (c *seriesCache) byID(ctx context.Context, catalog meta.Catalog) (map[int64
 	return c.series, nil
 }
 
+// last returns the series as they were when they were last asked for; nil where they
+// never were.
+func (c *seriesCache) last() map[int64]*meta.Series {
+	c.Lock()
+	defer c.Unlock()
+	return c.series
+}
+
 // codecs returns a function that tells a series' codec.
 func (s *Store) codecs(ctx context.Context) (func(id int64) codec.Codec, error) {
 	byID, err := s.known.byID(ctx, s.catalog)
 	if err != nil {
 		return nil, err
 	}
+	return codecOf(byID), nil
+}
+
+// codecOf returns a function that tells a series' codec.
+func codecOf(byID map[int64]*meta.Series) func(id int64) codec.Codec {
 	return func(id int64) codec.Codec {
 		series, ok := byID[id]
 		if !ok || series.Codec == "" {
@@ -414,5 +433,5 @@ func (s *Store) codecs(ctx context.Context) (func(id int64) codec.Codec, error) 
 			return codec.Auto
 		}
 		return c
-	}, nil
+	}
 }

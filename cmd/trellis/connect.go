@@ -12,6 +12,7 @@ import (
 
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
+	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/wal"
 )
 
@@ -19,12 +20,15 @@ import (
 // directory, which the process opens itself.
 type connection struct {
 	server, data, user, ca string
+	bucket, catalog        string // beside the directory
 }
 
 // addFlags adds the flags of the connection.
 func (c *connection) addFlags(flags *pflag.FlagSet) {
 	flags.StringVarP(&c.server, "server", "s", client.DefaultServer, "server to talk to: grpc://host:port, or grpc+tls://host:port")
 	flags.StringVarP(&c.data, "data", "d", "", "directory to open instead, without a server")
+	flags.StringVar(&c.bucket, "bucket", "", "with --data: where segments are, as for trellis serve; default: in the directory")
+	flags.StringVar(&c.catalog, "catalog", "", "with --data: where the catalog is, as for trellis serve; default: in the directory")
 	flags.StringVarP(&c.user, "user", "u", "", "name:password for the server; default: $TRELLIS_USER")
 	flags.StringVar(&c.ca, "tls-ca", "", "PEM file with the certificates to trust; default: those of the machine")
 }
@@ -32,6 +36,9 @@ func (c *connection) addFlags(flags *pflag.FlagSet) {
 // open returns the connection. A directory that does not exist is made where make is
 // set.
 func (c *connection) open(ctx context.Context, make bool) (client.Conn, error) {
+	if c.data == "" && (c.bucket != "" || c.catalog != "") {
+		return nil, errors.New("--bucket and --catalog need --data, a directory for the log; or name a server with --server alone")
+	}
 	if c.data == "" {
 		user := c.user
 		if user == "" {
@@ -46,7 +53,10 @@ func (c *connection) open(ctx context.Context, make bool) (client.Conn, error) {
 	if _, err := os.Stat(c.data); errors.Is(err, os.ErrNotExist) && !make {
 		return nil, fmt.Errorf("there is no directory %s (--data)", c.data)
 	}
-	conn, err := client.OpenDir(ctx, trellis.Options{Dir: c.data, Clock: now, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now())})
+	conn, err := client.OpenDir(ctx, trellis.Options{
+		Dir: c.data, Bucket: c.bucket, Catalog: c.catalog, Clock: now, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
+		Upkeep: trellis.Upkeep{Keep: -1}, // the server may have been told to keep more than by default
+	})
 	if err != nil {
 		return nil, openError(err, c.data, "use --server to go through it, or stop it")
 	}
@@ -58,6 +68,8 @@ func openError(err error, dir, locked string) error {
 	switch {
 	case errors.Is(err, wal.ErrLocked):
 		return fmt.Errorf("data directory %s is in use by another process: %s", dir, locked)
+	case errors.Is(err, meta.ErrHeld):
+		return fmt.Errorf("%w (the lease runs out by itself where that writer is gone; it may come back at once with its own --data directory)", err)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("%w: choose a directory that you may write to with --data", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,26 +12,26 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/store/object"
 	"github.com/trellisdb/trellis/store/wal"
 )
 
-// bucketDir is the directory of the segments in a data directory, logDir that of the
-// write-ahead log.
-const (
-	bucketDir = "bucket"
-	logDir    = "wal"
-)
+// logDir is the directory of the write-ahead log in a data directory.
+const logDir = "wal"
 
 // segmentFlags say which segment, and how much of it.
 type segmentFlags struct {
-	data   string
+	placeFlags
 	series int64
 	block  int64
 	values int
 	full   bool
+
+	names map[int64]string // of series, where there is a catalog
 }
 
 func newSegment() *cobra.Command {
@@ -43,11 +44,15 @@ func newSegment() *cobra.Command {
 columns, codecs and sizes, the indexes and the footer. Every checksum is verified; at
 damage the dump ends with an error that says where it is.
 
-FILE is a path, or, with --data, the name that system.segments has for the segment.
-The file is only read: a server may be using it.`,
+FILE is a path, or, with --data or --bucket, the name that system.segments has for the
+segment; with a catalog the names of its series are shown, too. The file is only read: a
+server may be using it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.with(args[0], func(r *segment.Reader) error {
+			return f.with(cmd.Context(), args[0], func(r *segment.Reader) error {
+				if err := f.legend(cmd.OutOrStdout(), r); err != nil {
+					return err
+				}
 				return segment.Dump(cmd.OutOrStdout(), r, segment.DumpOptions{Series: f.series, Full: f.full})
 			})
 		},
@@ -68,7 +73,7 @@ and the first samples. Without --block it lists the blocks of the series, withou
 --series the series of the segment.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return f.with(args[0], func(r *segment.Reader) error {
+			return f.with(cmd.Context(), args[0], func(r *segment.Reader) error {
 				return f.blocks(cmd.OutOrStdout(), r, cmd.Flags().Changed("block"))
 			})
 		},
@@ -81,34 +86,118 @@ and the first samples. Without --block it lists the blocks of the series, withou
 }
 
 func (f *segmentFlags) addFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.data, "data", "d", "", "data directory that FILE is the name of a segment in")
+	f.placeFlags.addFlags(cmd.Flags(), "that FILE is the name of a segment in")
 	cmd.Flags().Int64Var(&f.series, "series", 0, "id of the series; 0: all")
 	cmd.Flags().BoolVar(&f.full, "full", false, "show every byte, not the first few of each field")
 }
 
 // with opens the segment and calls show.
-func (f *segmentFlags) with(name string, show func(r *segment.Reader) error) (err error) {
-	path := name
-	if f.data != "" {
-		path = filepath.Join(f.data, bucketDir, filepath.FromSlash(name))
-	}
-	file, err := os.Open(path)
+func (f *segmentFlags) with(ctx context.Context, name string, show func(r *segment.Reader) error) (err error) {
+	o, err := f.openSegment(ctx, name)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return fmt.Errorf("%s is a directory: name a segment file in it", path)
-	}
-	r, err := segment.Open(file, info.Size(), segment.Options{Name: name})
+	defer func() { err = errors.Join(err, o.Close()) }()
+	r, err := segment.Open(o, o.Size(), segment.Options{Name: name})
 	if err != nil {
 		return damaged(err)
 	}
 	return damaged(show(r))
+}
+
+// openSegment opens a file, or a segment of a place.
+func (f *segmentFlags) openSegment(ctx context.Context, name string) (object.Object, error) {
+	p := f.place
+	if p == (trellis.Place{}) {
+		return openFile(name)
+	}
+	if p.Dir != "" || p.Catalog != "" {
+		st, err := trellis.OpenPlace(ctx, p, false, now)
+		if err != nil {
+			return nil, err
+		}
+		series, err := st.Catalog.Series(ctx)
+		if err != nil {
+			return nil, errors.Join(err, st.Close())
+		}
+		f.names = make(map[int64]string, len(series))
+		for i := range series {
+			f.names[series[i].ID] = series[i].Name
+		}
+		return opened(ctx, st.Bucket, name, st.Close)
+	}
+	bucket, closeIt, err := openBackups(ctx, "bucket", p.Bucket, false)
+	if err != nil {
+		return nil, err
+	}
+	return opened(ctx, bucket, name, closeIt)
+}
+
+// opened opens an object of a bucket, which is closed with it.
+func opened(ctx context.Context, bucket object.Bucket, name string, closeBucket func() error) (object.Object, error) {
+	o, err := bucket.Open(ctx, name)
+	if errors.Is(err, object.ErrNotFound) {
+		err = fmt.Errorf("%w: SELECT name FROM system.segments lists the names", err)
+	}
+	if err != nil {
+		return nil, errors.Join(err, closeBucket())
+	}
+	return &closing{o, closeBucket}, nil
+}
+
+// closing closes more than the object.
+type closing struct {
+	object.Object
+	also func() error
+}
+
+// Close implements io.Closer.
+func (c *closing) Close() error { return errors.Join(c.Object.Close(), c.also()) }
+
+// localFile is a file as an object.
+type localFile struct {
+	*os.File
+	size int64
+}
+
+// Size implements object.Object.
+func (f localFile) Size() int64 { return f.size }
+
+func openFile(path string) (object.Object, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a directory: name a segment file in it", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return localFile{file, info.Size()}, nil
+}
+
+// legend writes the names of the segment's series, where they are known.
+func (f *segmentFlags) legend(w io.Writer, r *segment.Reader) error {
+	for _, s := range r.Series() {
+		name, ok := f.names[s.ID]
+		if !ok || f.series != 0 && f.series != s.ID {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "# series %d is %s\n", s.ID, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name returns a series' name behind a space, where it is known.
+func (f *segmentFlags) name(id int64) string {
+	if name, ok := f.names[id]; ok {
+		return " " + name
+	}
+	return ""
 }
 
 // damaged says what can be done about damage.
@@ -123,7 +212,7 @@ func damaged(err error) error {
 func (f *segmentFlags) blocks(w io.Writer, r *segment.Reader, one bool) error {
 	if f.series == 0 {
 		for _, s := range r.Series() {
-			if _, err := fmt.Fprintf(w, "series %d (%v): a sample every %s, %d slots a block\n", s.ID, s.Type,
+			if _, err := fmt.Fprintf(w, "series %d%s (%v): a sample every %s, %d slots a block\n", s.ID, f.name(s.ID), s.Type,
 				plan.FormatInterval(plan.Span{Micros: s.Grid.Period}), s.Grid.BlockLen); err != nil {
 				return err
 			}

@@ -22,6 +22,7 @@ const (
 	exitOK      = 0
 	exitError   = 1   // nothing was done, or not all of it
 	exitRefused = 2   // import: done, but some rows were refused
+	exitDamaged = 3   // verify: done, and something is damaged or missing
 	exitSignal  = 130 // the second signal ended the process at once
 )
 
@@ -70,6 +71,7 @@ served over Arrow Flight SQL.
 	}
 	root.AddCommand(
 		newServe(), newDemo(), newImport(), newQuery(),
+		newVerify(), newBackup(), newRestore(), newMigrate(), newCompact(), newGC(),
 		newSegment(), newBlock(), newWAL(), newVersion(),
 	)
 	return root

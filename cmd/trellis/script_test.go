@@ -33,6 +33,8 @@ func TestMain(m *testing.M) {
 //	flip FILE OFFSET             inverts a byte, counted from the end if negative
 //	line FILE BYTES              writes a file with one line of that length
 //	segment DIR                  sets $SEGMENT to the path of the first segment in a data directory
+//	logfile DIR                  sets $LOG to the path of the first file of the log in a data directory
+//	firstmanifest DIR            sets $MANIFEST to the key of the oldest manifest in a directory of backups
 func TestScripts(t *testing.T) {
 	servers := &scriptServers{running: map[*testscript.TestScript]*scriptServer{}}
 	testscript.Run(t, testscript.Params{
@@ -52,6 +54,14 @@ func TestScripts(t *testing.T) {
 			"flip":    scriptFlip,
 			"line":    scriptLine,
 			"segment": scriptSegment,
+			"logfile": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv("LOG", first(ts, args[0], "wal", "*.wal"))
+			},
+			"firstmanifest": func(ts *testscript.TestScript, _ bool, args []string) {
+				rel, err := filepath.Rel(ts.MkAbs(args[0]), first(ts, args[0], "*", "manifests", "*"))
+				ts.Check(err)
+				ts.Setenv("MANIFEST", filepath.ToSlash(rel))
+			},
 		},
 	})
 }
@@ -194,10 +204,15 @@ func scriptLine(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func scriptSegment(ts *testscript.TestScript, _ bool, args []string) {
-	found, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), bucketDir, "segments", "*"))
+	ts.Setenv("SEGMENT", first(ts, args[0], "bucket", "segments", "*"))
+}
+
+// first returns the path of the first file below a directory that a pattern matches.
+func first(ts *testscript.TestScript, dir string, pattern ...string) string {
+	found, err := filepath.Glob(filepath.Join(append([]string{ts.MkAbs(dir)}, pattern...)...))
 	ts.Check(err)
 	if len(found) == 0 {
-		ts.Fatalf("there is no segment in %s", args[0])
+		ts.Fatalf("there is no %s in %s", filepath.Join(pattern...), dir)
 	}
-	ts.Setenv("SEGMENT", found[0])
+	return found[0]
 }

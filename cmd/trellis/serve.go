@@ -30,6 +30,11 @@ next start reads it from the write-ahead log.
 
 When it is ready it prints one line, "listening on HOST:PORT".
 
+The segments and the catalog are in the data directory, or elsewhere (--bucket,
+--catalog); the write-ahead log is in the data directory always, on a local disk. One
+server at a time may write: a second one is refused for as long as the first one's
+lease lasts, and says whose that is.
+
 Every flag may stand in a YAML file instead (--config), without its dashes, or in an
 environment variable: TRELLIS_METRICS_LISTEN for --metrics-listen. A flag counts more
 than the environment, that more than the file. Several users in TRELLIS_USER, and
@@ -39,6 +44,8 @@ The memory limit is that of the whole process: ingest, flushes, queries and cach
 together stay below it. Writers wait while there is no room for what they send;
 statements that need more than is left are refused.`,
 		Example: `  trellis serve --data ./data
+  trellis serve --data /var/lib/trellis --bucket 's3://plant/trellis?region=eu-central-1' \
+      --catalog postgres://trellis@db/trellis --cache-size 100GiB
   trellis serve --data /var/lib/trellis --listen 0.0.0.0:31337 --user ada:secret \
       --tls-cert server.crt --tls-key server.key --memory-limit 4GiB --metrics-listen :9100`,
 		Args: cobra.NoArgs,
@@ -131,14 +138,18 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.db, err = trellis.Open(ctx, trellis.Options{
+	opts := trellis.Options{
 		Dir: s.config.Data, Clock: now, Logger: s.logger, Workers: runtime.GOMAXPROCS(0), Seed: uint64(now()),
 		QueryMemory: shares.Statement, HeadBytes: shares.Head, CacheBytes: shares.Caches, Memory: memory.NewParts(shares),
 		RequireReason: s.config.RequireReason, Admins: admins,
-	})
-	if err != nil {
+	}
+	if err := s.config.Storage.options(&opts); err != nil {
+		return err
+	}
+	if s.db, err = trellis.Open(ctx, opts); err != nil {
 		return openError(err, s.config.Data, "stop it, or choose another directory with --data")
 	}
+	s.logger.Info("storage", "bucket", s.db.Storage.Place.BucketName(), "catalog", s.db.Storage.Place.CatalogName(), "epoch", s.db.Store.Stats().Epoch)
 	s.flight, err = flight.New(flight.Options{
 		Engine: s.db.Engine, Clock: now, Logger: s.logger, TLS: tls, Users: users, Open: s.config.AllowRemote,
 		MaxMessage: int(shares.Message), Ingest: s.db.Memory.Ingest,

@@ -19,6 +19,7 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/columnar/memory"
 )
 
@@ -42,12 +43,70 @@ type serveConfig struct {
 	Admins          []string      `koanf:"admin"`
 	RequireReason   bool          `koanf:"require-reason"`
 	ShutdownTimeout time.Duration `koanf:"shutdown-timeout"`
+
+	Storage storageConfig `koanf:",squash"`
+}
+
+// storageConfig is where the server keeps its data beside its directory, and how.
+type storageConfig struct {
+	Bucket        string        `koanf:"bucket"`
+	Catalog       string        `koanf:"catalog"`
+	CacheDir      string        `koanf:"cache-dir"`
+	CacheSize     string        `koanf:"cache-size"`
+	KeepSnapshots string        `koanf:"keep-snapshots"`
+	Grace         time.Duration `koanf:"grace"`
+	CompactRate   string        `koanf:"compact-rate"`
+	SegmentSize   string        `koanf:"segment-size"`
+	LeaseTTL      time.Duration `koanf:"lease-ttl"`
+}
+
+// addStorageFlags adds the flags of the storage.
+func addStorageFlags(flags *pflag.FlagSet) {
+	flags.String("bucket", "", "where segments are: a directory, or s3://bucket/prefix?region=...; default: in the data directory")
+	flags.String("catalog", "", "where the catalog is: a file, or postgres://user@host/database; default: in the data directory")
+	flags.String("cache-dir", "", "directory on a local disk for what is read from S3; default: in the data directory")
+	flags.String("cache-size", "10GiB", "disk that what is read from S3 may take, or off")
+	flags.String("keep-snapshots", "30d", "how long snapshots stay readable, such as 30d or forever, unless the catalog's settings say otherwise")
+	flags.Duration("grace", 15*time.Minute, "how long an object outlives the last reference to it")
+	flags.String("compact-rate", "64MiB", "bytes per second that compaction writes; off: no compaction and no garbage collection")
+	flags.String("segment-size", "512MiB", "size from which on a segment takes no other series")
+	flags.Duration("lease-ttl", 30*time.Second, "how long another server waits for one that is gone without a word")
+}
+
+// options puts the settings of the storage into o.
+func (c *storageConfig) options(o *trellis.Options) (err error) {
+	o.Bucket, o.Catalog, o.CacheDir = c.Bucket, c.Catalog, c.CacheDir
+	if o.CacheDisk, err = parseBytes("cache-size", c.CacheSize); err != nil {
+		return err
+	}
+	o.CacheDisk = max(o.CacheDisk, 0)
+	up := &o.Upkeep
+	if up.Keep, err = parseAge("keep-snapshots", c.KeepSnapshots); err != nil {
+		return err
+	}
+	if o.CompactRate, err = parseBytes("compact-rate", c.CompactRate); err != nil {
+		return err
+	}
+	if up.SegmentBytes, err = parseBytes("segment-size", c.SegmentSize); err != nil {
+		return err
+	}
+	up.Grace, up.LeaseTTL = c.Grace, c.LeaseTTL
+	switch {
+	case up.SegmentBytes < 1<<20:
+		return fmt.Errorf("--segment-size %s: at least 1MiB is needed", c.SegmentSize)
+	case up.Grace <= 0:
+		return fmt.Errorf("--grace %s: write a time such as 15m", c.Grace)
+	case up.LeaseTTL < time.Second:
+		return fmt.Errorf("--lease-ttl %s: at least 1s is needed", c.LeaseTTL)
+	}
+	return nil
 }
 
 // addServeFlags adds the flags; their defaults are the defaults.
 func addServeFlags(flags *pflag.FlagSet) {
 	flags.String("config", "", "YAML file with these settings, such as \"listen: 0.0.0.0:31337\"")
 	flags.String("data", "", "directory of the database; made if it does not exist")
+	addStorageFlags(flags)
 	flags.String("listen", "127.0.0.1:31337", "address to serve Flight on; port 0 takes a free one")
 	flags.Bool("allow-remote", false, "serve other machines although there are no users")
 	flags.String("metrics-listen", "", "address to serve /metrics and /healthz on over HTTP; empty: none")

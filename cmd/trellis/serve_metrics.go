@@ -37,7 +37,10 @@ func serveMetrics(address string, s *service) (*metricsServer, error) {
 	})
 	build.Set(1)
 	for _, c := range []prometheus.Collector{
-		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), storeCollector{s.db.Store}, memoryCollector{s.db.Memory.Budget},
+		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		storeCollector{s.db.Store},
+		memoryCollector{s.db.Memory.Budget},
+		storageCollector{s.db.Storage},
 	} {
 		if err := registry.Register(c); err != nil {
 			return nil, errors.Join(fmt.Errorf("metrics: %w", err), lis.Close())
@@ -83,6 +86,10 @@ func metric(name, help string, kind prometheus.ValueType, value func(s *store.St
 var storeMetrics = []storeMetric{
 	metric("snapshot", "Number of the newest snapshot.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Snapshot) }),
 	metric("segments", "Live segments.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Segments) }),
+	metric("lease_epoch", "Number of this writer's lease.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.Epoch) }),
+	metric("flushed_bytes_total", "Bytes of segments that flushes have written.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.FlushedBytes) }),
+	metric("compacted_bytes_total", "Bytes of segments that compaction has written.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.CompactedBytes) }),
+	metric("written_bytes_total", "Bytes of all segments written to the bucket.", prometheus.CounterValue, func(s *store.Stats) float64 { return float64(s.WrittenBytes) }),
 	metric("head_bytes", "Memory of the samples that are in no segment yet.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.HeadBytes) }),
 	metric("head_samples", "Samples that are in no segment yet.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.HeadSamples) }),
 	metric("head_series", "Series with samples that are in no segment yet.", prometheus.GaugeValue, func(s *store.Stats) float64 { return float64(s.HeadSeries) }),

@@ -29,6 +29,7 @@ import (
 	arrowmemory "github.com/apache/arrow-go/v18/arrow/memory"
 	"github.com/spf13/cobra"
 
+	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
 	"github.com/trellisdb/trellis/columnar/memory"
 )
@@ -60,6 +61,9 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	want := &serveConfig{
 		Data: "from-file", Listen: "env:2", LogLevel: "debug", LogFormat: "text", Users: []string{"ada:1", "bob:2"},
 		ShutdownTimeout: 5 * time.Second, AllowRemote: true, Admins: []string{}, RequireReason: true,
+		Storage: storageConfig{
+			CacheSize: "10GiB", KeepSnapshots: "30d", Grace: 15 * time.Minute, CompactRate: "64MiB", SegmentSize: "512MiB", LeaseTTL: 30 * time.Second,
+		},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("the settings are\n%+v, want\n%+v", c, want)
@@ -76,6 +80,35 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	}
 	if c, err = config(t, "--user", "ed:5"); err != nil || !reflect.DeepEqual(c.Users, []string{"ed:5"}) {
 		t.Errorf("the users are %q, %v", c.Users, err)
+	}
+}
+
+func TestWhereTheDataIsMayStandInTheFileAndTheEnvironment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trellis.yaml")
+	text := "data: d\nbucket: s3://plant/x?region=eu-1\nkeep-snapshots: forever\ncompact-rate: \"off\"\ncache-size: 1GiB\ngrace: 1h\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TRELLIS_CATALOG", "postgres://trellis:secret@db/trellis?sslmode=disable")
+	c, err := config(t, "--config", path, "--lease-ttl", "10s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o trellis.Options
+	o.Dir = c.Data
+	if err := c.Storage.options(&o); err != nil {
+		t.Fatal(err)
+	}
+	want := trellis.Upkeep{LeaseTTL: 10 * time.Second, Keep: -1, Grace: time.Hour, SegmentBytes: 512 << 20}
+	if o.Upkeep != want || o.CacheDisk != 1<<30 || o.CompactRate != -1 {
+		t.Errorf("%+v, %d", o.Upkeep, o.CacheDisk)
+	}
+	p := o.Place()
+	if p.BucketName() != "s3://plant/x" || p.CatalogName() != "postgres://trellis:xxxxx@db/trellis" || p.LogDir() != filepath.Join("d", "wal") {
+		t.Errorf("%s, %s, %s", p.BucketName(), p.CatalogName(), p.LogDir())
+	}
+	if p := (trellis.Place{Dir: "d", Catalog: "host=db password=secret"}); p.CatalogName() != "PostgreSQL" || p.BucketName() != filepath.Join("d", "bucket") {
+		t.Errorf("%s, %s", p.CatalogName(), p.BucketName())
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 const (
 	digitsLeast = 14
 	digitsMost  = 44
+
+	digitsGain = 0.87 // what is promised must be less than that much of the best so far
 )
 
 // Sizes of the sample that finds the place to part digits: so many integers, of
@@ -116,7 +118,7 @@ func (e *Encoder) tryDigits(c *contest, v []int64, s survey, depth int) {
 	if e.quick || perValue < digitsLeast || perValue > digitsMost || len(v) < digitsSample || depth+1 >= maxDepth {
 		return
 	}
-	cut, ok := findCut(v, s, perValue*0.95)
+	cut, ok := findCut(v, s, perValue*digitsGain)
 	if !ok {
 		return
 	}

@@ -232,6 +232,15 @@ func (r *Run) Block(i int) []byte {
 	return r.src[from:to:to]
 }
 
+// Check verifies the checksum of the block of entry i, which lies in the run. An error
+// names the segment and the block.
+func (r *Run) Check(i int) error {
+	if _, err := columnar.ScanBlock(r.Block(i), r.index.series.ID, r.index.Block(i)); err != nil {
+		return fmt.Errorf("segment %s: %w", r.name, err)
+	}
+	return nil
+}
+
 // Decode verifies and decodes the parts of the block of entry i, which lies in the
 // run, into b. An error names the segment and the block.
 func (r *Run) Decode(d *columnar.BlockDecoder, i int, b *columnar.Block, parts columnar.Parts) error {

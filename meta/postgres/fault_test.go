@@ -36,7 +36,7 @@ func segmentNames(t *testing.T, c meta.Catalog) []string {
 }
 
 func TestCutInTheMiddleOfACommit(t *testing.T) {
-	p := startProxy(t, shared.Port)
+	p := postgrestest.StartProxy(t, shared.Port)
 	tests := []struct {
 		name     string
 		word     string // of the request at which the connection is cut
@@ -53,16 +53,16 @@ func TestCutInTheMiddleOfACommit(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c := open(t, shared.URLAt(p.port(), shared.Database(t)), impatient)
+			c := open(t, shared.URLAt(p.Port(), shared.Database(t)), impatient)
 			epoch := acquire(t, c)
-			p.cutAll() // so that statements are sent as texts again
-			p.cutAt(test.word, test.answer)
+			p.CutAll() // so that statements are sent as texts again
+			p.CutAt(test.word, test.answer)
 			made, err := c.Commit(t.Context(), meta.Commit{Epoch: epoch, Time: 5, Add: []meta.Segment{{Name: "a"}, {Name: "b"}}, Note: "flush"})
 			if !errors.Is(err, test.want) || test.want == nil && (err != nil || made.ID != 1) {
 				t.Errorf("the commit made %v, %v, want %v", made, err, test.want)
 			}
-			if p.cuts() != 1 {
-				t.Fatalf("the connection was cut %d times", p.cuts())
+			if p.Cuts() != 1 {
+				t.Fatalf("the connection was cut %d times", p.Cuts())
 			}
 			want := ""
 			if test.happened {
@@ -83,8 +83,8 @@ func TestCutInTheMiddleOfACommit(t *testing.T) {
 }
 
 func TestReadsOutliveTheirConnection(t *testing.T) {
-	p := startProxy(t, shared.Port)
-	c := open(t, shared.URLAt(p.port(), shared.Database(t)), impatient)
+	p := postgrestest.StartProxy(t, shared.Port)
+	c := open(t, shared.URLAt(p.Port(), shared.Database(t)), impatient)
 	if _, err := c.CreateSeries(t.Context(), series("a")); err != nil {
 		t.Fatal(err)
 	}
@@ -96,13 +96,13 @@ func TestReadsOutliveTheirConnection(t *testing.T) {
 	}
 	for word, read := range reads {
 		for _, answer := range []bool{false, true} {
-			p.cutAll()
-			p.cutAt(word, answer)
+			p.CutAll()
+			p.CutAt(word, answer)
 			if err := read(); err != nil {
 				t.Errorf("cut at %s: %v", word, err)
 			}
-			if p.cuts() != 1 {
-				t.Errorf("cut at %s: %d times", word, p.cuts())
+			if p.Cuts() != 1 {
+				t.Errorf("cut at %s: %d times", word, p.Cuts())
 			}
 		}
 	}

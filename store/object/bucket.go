@@ -70,6 +70,29 @@ type Versioned interface {
 	Version() string
 }
 
+// Forgetful is a [Bucket] that keeps copies of what it has read.
+type Forgetful interface {
+	Bucket
+	// Forget gives up the copies of an object: what is read next comes from where it is
+	// kept. It is for who finds that the bytes are damaged, perhaps on their way.
+	Forget(key string)
+}
+
+// NotEnd returns an error that is all that err is, only not io.EOF: a connection that was
+// lost must not look like the end of what was read.
+func NotEnd(err error) error {
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	return &notEnd{err}
+}
+
+type notEnd struct{ err error }
+
+func (e *notEnd) Error() string        { return e.err.Error() }
+func (e *notEnd) Is(target error) bool { return target != io.EOF && errors.Is(e.err, target) }
+func (e *notEnd) As(target any) bool   { return errors.As(e.err, target) }
+
 // KnownOpener is a [Bucket] that opens an object about which enough is known without
 // asking for it.
 type KnownOpener interface {

@@ -84,7 +84,7 @@ func (d *Dir) Put(ctx context.Context, key string, cond Condition, write func(io
 	}
 	f, err := os.CreateTemp(d.temporary(), "put-*")
 	if err != nil {
-		return 0, fmt.Errorf("object %s: %w", key, err)
+		return 0, d.explain(key, err)
 	}
 	defer func() {
 		_ = f.Close()
@@ -98,9 +98,17 @@ func (d *Dir) Put(ctx context.Context, key string, cond Condition, write func(io
 		return 0, fmt.Errorf("object %s: %w", key, ErrExists)
 	}
 	if err != nil {
-		return 0, fmt.Errorf("object %s: %w", key, err)
+		return 0, d.explain(key, err)
 	}
 	return size, nil
+}
+
+// explain says what to do about an error of the file system.
+func (d *Dir) explain(key string, err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("object %s: the disk of %s is full, free some space: %w", key, d.root, err)
+	}
+	return fmt.Errorf("object %s: %w", key, err)
 }
 
 // fill writes a temporary file and makes its bytes durable. The lock tells other

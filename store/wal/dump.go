@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// Dump writes what the files of a log hold to w, a line a file, a record and an
-// entry. It does not lock the directory and changes nothing, so it may be used on
+// Dump writes what the files of a log hold to w, a line for the id by which the
+// catalog knows it, a file, a record and an entry. It does not lock the directory and changes nothing, so it may be used on
 // a log that is open; a group that is being written then shows as damage.
 func Dump(w io.Writer, dir string) error {
 	fs := FS(OS{})
@@ -18,6 +18,15 @@ func Dump(w io.Writer, dir string) error {
 	}
 	if len(found) == 0 {
 		return fmt.Errorf("write-ahead log %s: there is no log file", dir)
+	}
+	id, _, err := ReadID(fs, dir)
+	if err != nil {
+		return err
+	}
+	if id != "" {
+		if _, err := fmt.Fprintf(w, "log %s\n", id); err != nil {
+			return err
+		}
 	}
 	for _, base := range found {
 		if err := dumpFile(w, fs, filepath.Join(dir, fileName(base)), base); err != nil {

@@ -93,6 +93,9 @@ func (b *Bucket) Delete(ctx context.Context, key string) error {
 	return b.Bucket.Delete(ctx, key)
 }
 
+// Forget implements [object.Forgetful].
+func (b *Bucket) Forget(key string) { b.drop(key) }
+
 // drop takes all pages of an object out of the cache.
 func (b *Bucket) drop(key string) {
 	object := hashOf(key)

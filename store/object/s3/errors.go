@@ -23,6 +23,7 @@ func (b *Bucket) wrap(kind Kind, key string, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = object.NotEnd(err)
 	if sentinel := b.sentinel(kind, err); sentinel != nil {
 		return fmt.Errorf("object %s: %w", key, sentinel)
 	}

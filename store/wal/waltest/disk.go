@@ -40,9 +40,10 @@ type Disk struct {
 	// written bytes, of which the error ShortWrite says how many, else none.
 	Fail func(op Op, path string) error
 
-	mu    sync.Mutex
-	files map[string]*content
-	locks map[string]bool
+	mu      sync.Mutex
+	files   map[string]*content
+	removed map[string]*content // whose names a power cut may bring back
+	locks   map[string]bool
 }
 
 var _ wal.FS = (*Disk)(nil)
@@ -66,13 +67,18 @@ type content struct {
 	durable bool   // whether it leaves the name
 }
 
+func (f *content) copy() *content {
+	return &content{data: slices.Clone(f.data), synced: slices.Clone(f.synced), durable: f.durable}
+}
+
 // NewDisk returns an empty disk.
 func NewDisk() *Disk {
-	return &Disk{files: make(map[string]*content), locks: make(map[string]bool)}
+	return &Disk{files: make(map[string]*content), removed: make(map[string]*content), locks: make(map[string]bool)}
 }
 
 // PowerCut returns the disk as it is after a power cut: what was synced is there,
-// of what was not, a random part. Pages of 512 bytes reach the disk in any order.
+// of what was not, a random part. Pages of 512 bytes reach the disk in any order, within
+// a file and from file to file, and so do names: a file that was removed may be back.
 func (d *Disk) PowerCut(r *rand.Rand) *Disk {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -83,10 +89,18 @@ func (d *Disk) PowerCut(r *rand.Rand) *Disk {
 			continue
 		}
 		data := slices.Clone(f.synced)
-		if r.IntN(2) == 0 { // else nothing of what was not synced
+		switch r.IntN(5) { // else nothing of what was not synced
+		case 0:
+			data = slices.Clone(f.data)
+		case 1, 2:
 			data = tear(r, f.synced, f.data)
 		}
 		after.files[path] = &content{data: data, synced: slices.Clone(data), durable: true}
+	}
+	for _, path := range slices.Sorted(maps.Keys(d.removed)) {
+		if f := d.removed[path]; r.IntN(2) == 0 && after.files[path] == nil {
+			after.files[path] = &content{data: slices.Clone(f.synced), synced: slices.Clone(f.synced), durable: true}
+		}
 	}
 	return after
 }
@@ -95,7 +109,11 @@ func (d *Disk) PowerCut(r *rand.Rand) *Disk {
 func tear(r *rand.Rand, synced, data []byte) []byte {
 	const page = 512
 	size := len(synced)
-	if len(data) > size {
+	switch {
+	case len(data) <= size:
+	case r.IntN(2) == 0:
+		size = len(data) // the file's length is on the disk before its bytes
+	default:
 		size += r.IntN(len(data) - size + 1)
 	}
 	torn := make([]byte, size)
@@ -106,6 +124,20 @@ func tear(r *rand.Rand, synced, data []byte) []byte {
 		}
 	}
 	return torn
+}
+
+// Copy returns a disk of its own with the same files.
+func (d *Disk) Copy() *Disk {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	copied := NewDisk()
+	for path, f := range d.files {
+		copied.files[path] = f.copy()
+	}
+	for path, f := range d.removed {
+		copied.removed[path] = f.copy()
+	}
+	return copied
 }
 
 // Damage flips a bit of a file.
@@ -184,9 +216,12 @@ func (d *Disk) Create(path string) (wal.File, error) {
 	}
 	defer d.mu.Unlock()
 	f := &content{}
-	if old := d.files[path]; old != nil {
-		f.synced, f.durable = old.synced, old.durable
+	for _, old := range []*content{d.files[path], d.removed[path]} {
+		if old != nil {
+			f.synced, f.durable = old.synced, old.durable
+		}
 	}
+	delete(d.removed, path)
 	d.files[path] = f
 	return &file{d, path, f}, nil
 }
@@ -213,6 +248,9 @@ func (d *Disk) Remove(path string) error {
 	if d.files[path] == nil {
 		return fmt.Errorf("remove %s: %w", path, fs.ErrNotExist)
 	}
+	if f := d.files[path]; f.durable {
+		d.removed[path] = f
+	}
 	delete(d.files, path)
 	return nil
 }
@@ -228,6 +266,7 @@ func (d *Disk) SyncDir(dir string) error {
 			f.durable = true
 		}
 	}
+	maps.DeleteFunc(d.removed, func(path string, _ *content) bool { return filepath.Dir(path) == filepath.Clean(dir) })
 	return nil
 }
 

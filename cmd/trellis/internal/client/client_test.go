@@ -199,6 +199,49 @@ func TestABatchThatIsRefusedIsAnErrorThatSaysWhy(t *testing.T) {
 	}
 }
 
+func TestABackfillIsOneEditOrNothing(t *testing.T) {
+	for name, conn := range doors(t) {
+		rows(t, conn, makeSeries, nil)
+		write := func(n int) Backfill {
+			t.Helper()
+			in, err := conn.Backfill(t.Context(), "Prüfung", "lab")
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for i := range n {
+				if err := in.Write(samples("a", i*100, 100, false)); err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+			}
+			return in
+		}
+		if err := write(5).Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := rows(t, conn, "SELECT count(*), (SELECT count(*) FROM edits) FROM samples", nil); !slices.Equal(got, []string{"0 0"}) {
+			t.Errorf("%s: one that is closed leaves %q", name, got)
+		}
+		in := write(5)
+		made, err := in.Commit()
+		if err != nil || made.ID == 0 || made.Inserted != 500 || made.Replaced != 0 || in.Durable() != 500 {
+			t.Errorf("%s: it made %+v of %d samples, %v", name, made, in.Durable(), err)
+		}
+		if err := in.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got := rows(t, conn, "SELECT count(*), count(edit), (SELECT reason || source FROM edits) FROM samples", nil); !slices.Equal(got, []string{"500 500 Prüfunglab"}) {
+			t.Errorf("%s: it leaves %q", name, got)
+		}
+		in = write(0)
+		if made, err := in.Commit(); err != nil || made != (Edited{}) {
+			t.Errorf("%s: an edit of nothing is %+v, %v", name, made, err)
+		}
+		if err := in.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestAResultEndsWithItsContext(t *testing.T) {
 	for name, conn := range doors(t) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -1,16 +1,17 @@
-package postgres_test
+package postgrestest
 
 import (
 	"bytes"
+	"context"
 	"net"
 	"strconv"
 	"sync"
 	"testing"
 )
 
-// proxy stands between a client and the server, and cuts a connection where it is
-// told to.
-type proxy struct {
+// Proxy stands between a client and the server, and cuts a connection where it is told
+// to.
+type Proxy struct {
 	listener net.Listener
 	server   string
 	group    sync.WaitGroup
@@ -24,42 +25,44 @@ type proxy struct {
 	}
 }
 
-// startProxy starts a proxy for a server that listens on a port.
-func startProxy(t *testing.T, port int) *proxy {
+// StartProxy starts a proxy for a server that listens on a port. It ends with the test.
+func StartProxy(t testing.TB, port int) *Proxy {
 	t.Helper()
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: listener, server: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	p := &Proxy{listener: listener, server: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
 	p.mu.conns = map[net.Conn]bool{}
 	p.group.Go(p.accept)
 	t.Cleanup(func() {
 		_ = p.listener.Close()
-		p.cutAll()
+		p.CutAll()
 		p.group.Wait()
 	})
 	return p
 }
 
-func (p *proxy) port() int { return p.listener.Addr().(*net.TCPAddr).Port }
+// Port returns the port at which the proxy listens.
+func (p *Proxy) Port() int { return p.listener.Addr().(*net.TCPAddr).Port }
 
-// cutAt makes the next request with a word the last of its connection: it is lost, or
+// CutAt makes the next request with a word the last of its connection: it is lost, or
 // its answer is.
-func (p *proxy) cutAt(word string, answer bool) {
+func (p *Proxy) CutAt(word string, answer bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.mu.word, p.mu.answer, p.mu.cuts = []byte(word), answer, 0
 }
 
-func (p *proxy) cuts() int {
+// Cuts returns how often a connection was cut since CutAt was called.
+func (p *Proxy) Cuts() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.mu.cuts
 }
 
-// cutAll cuts all connections.
-func (p *proxy) cutAll() {
+// CutAll cuts all connections.
+func (p *Proxy) CutAll() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for conn := range p.mu.conns {
@@ -67,7 +70,7 @@ func (p *proxy) cutAll() {
 	}
 }
 
-func (p *proxy) accept() {
+func (p *Proxy) accept() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
@@ -95,7 +98,7 @@ func (p *proxy) accept() {
 }
 
 // requests passes on what the client says.
-func (p *proxy) requests(client, server net.Conn, lose chan struct{}) {
+func (p *Proxy) requests(client, server net.Conn, lose chan struct{}) {
 	buffer := make([]byte, 1<<20)
 	for {
 		n, err := client.Read(buffer)

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/trellisdb/trellis"
+	"github.com/trellisdb/trellis/store/backup"
+	"github.com/trellisdb/trellis/store/object"
+)
+
+// copyFlags say how a copy is made and told of.
+type copyFlags struct {
+	workers int
+	asJSON  bool
+	quiet   bool
+}
+
+func (f *copyFlags) addFlags(flags *pflag.FlagSet) {
+	flags.IntVar(&f.workers, "workers", 4, "segments to copy at once")
+	flags.BoolVar(&f.asJSON, "json", false, "write the report as JSON")
+	flags.BoolVar(&f.quiet, "quiet", false, "show no progress and no notes")
+}
+
+// options returns the options of a copy whose progress m shows.
+func (f *copyFlags) options(m *meter) backup.Options {
+	return backup.Options{Clock: now, Workers: f.workers, Plan: m.plan, Moved: m.add}
+}
+
+// note says something to people.
+func (f *copyFlags) note(format string, args ...any) {
+	if !f.quiet {
+		_, _ = fmt.Fprintf(os.Stderr, "note: "+format+"\n", args...)
+	}
+}
+
+// report writes what was done: verb is "backed up", or the like.
+func (f *copyFlags) report(out io.Writer, verb string, r *backup.Report, began int64) error {
+	if f.asJSON {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	if r.Done {
+		verb += " already by an earlier run, and compared now"
+	}
+	_, err := fmt.Fprintf(out, "%s: snapshot %d, %s, %s of %s; %s copied, %s, in %.1f s\n", verb, r.Snapshot, count(int64(r.Series), "series"),
+		count(int64(r.Segments), "segment"), humanize.IBytes(uint64(r.Bytes)), humanize.Comma(int64(r.Copied)), humanize.IBytes(uint64(r.Moved)), float64(now()-began)/1e6)
+	if err == nil && r.Manifest != "" {
+		_, err = fmt.Fprintln(out, "manifest "+r.Manifest)
+	}
+	return err
+}
+
+type backupFlags struct {
+	placeFlags
+	copyFlags
+	to   string
+	list bool
+}
+
+func newBackup() *cobra.Command {
+	f := &backupFlags{}
+	cmd := &cobra.Command{
+		Use:   "backup --data DIR --to BUCKET",
+		Short: "Copy a consistent snapshot to another bucket",
+		Long: `Copies the newest snapshot, all that are kept before it, all history and the catalog to
+another bucket: a directory, or s3://bucket/prefix. A server may go on meanwhile; the
+snapshot is kept by a pin until the backup is whole. Segments that the bucket has from
+earlier backups are not copied again, so the second backup is short, and one that was
+cut short goes on where it ended. Every byte is compared with its checksum on the way.
+
+Where no server has the data directory open, its write-ahead log is recovered first, so
+that everything is in the backup. Otherwise samples that are in no segment yet are not:
+CALL flush() before it where they matter.
+
+A bucket may hold backups of many databases. --list shows what it has.
+
+` + placeHelp,
+		Example: `  trellis backup --data /var/lib/trellis --to /mnt/backup/trellis
+  trellis backup --data /var/lib/trellis --to 's3://backups/trellis?region=eu-central-1'
+  trellis backup --list --to /mnt/backup/trellis`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.list {
+				return f.show(cmd.Context(), cmd.OutOrStdout())
+			}
+			return f.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	f.placeFlags.addFlags(cmd.Flags(), "to back up")
+	f.copyFlags.addFlags(cmd.Flags())
+	cmd.Flags().StringVar(&f.to, "to", "", "bucket of backups: a directory, or s3://bucket/prefix")
+	cmd.Flags().BoolVar(&f.list, "list", false, "list the backups in the bucket")
+	return cmd
+}
+
+func errNoBackups(flag string) error {
+	return fmt.Errorf("where are the backups? Name a bucket with --%s: a directory, or s3://bucket/prefix", flag)
+}
+
+// openBackups opens a bucket of backups.
+func openBackups(ctx context.Context, flag, where string, create bool) (object.Bucket, func() error, error) {
+	if where == "" {
+		return nil, nil, errNoBackups(flag)
+	}
+	bucket, remote, err := trellis.OpenBucket(ctx, where, create, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if remote != nil {
+		return bucket, remote.Close, nil
+	}
+	return bucket, func() error { return nil }, nil
+}
+
+// withoutSettings returns what a bucket is called.
+func withoutSettings(where string) string {
+	name, _, _ := strings.Cut(where, "?")
+	return name
+}
+
+func (f *backupFlags) run(ctx context.Context, out io.Writer) (err error) {
+	began := now()
+	if f.to == "" {
+		return errNoBackups("to")
+	}
+	st, err := f.open(ctx, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := f.flush(ctx); err != nil {
+		return err
+	}
+	to, closeTo, err := openBackups(ctx, "to", f.to, true)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeTo()) }()
+	m := newMeter("backup", f.quiet)
+	r, err := backup.Write(ctx, parts(st), to, withoutSettings(f.to), "trellis backup", f.options(m))
+	m.finish()
+	if err != nil {
+		return err
+	}
+	return f.report(out, "backed up", &r, began)
+}
+
+// flush writes what the log has into segments, where nobody has the log open.
+func (f *backupFlags) flush(ctx context.Context) error {
+	p, err := f.resolve()
+	if err != nil {
+		return err
+	}
+	if info, err := os.Stat(p.LogDir()); p.Dir == "" || err != nil || !info.IsDir() {
+		f.note("there is no write-ahead log here: samples that a server has in no segment yet are not in the backup (CALL flush() writes them)")
+		return nil
+	}
+	w, err := f.write(ctx, upkeep{keep: -1})
+	if inUse(err) {
+		f.note("a server has the database open: samples that it has in no segment yet are not in the backup (CALL flush() writes them)")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.close(ctx)
+}
+
+// show lists backups.
+func (f *backupFlags) show(ctx context.Context, out io.Writer) (err error) {
+	bucket, closeIt, err := openBackups(ctx, "to", f.to, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeIt()) }()
+	list, err := backup.List(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	if f.asJSON {
+		e := json.NewEncoder(out)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	if len(list) == 0 {
+		_, err = fmt.Fprintln(out, "there is no backup in "+withoutSettings(f.to))
+	}
+	for _, b := range list {
+		_, err = fmt.Fprintf(out, "%s  snapshot %d of database %s  %s\n", time.UnixMicro(b.Taken).UTC().Format(time.DateTime), b.Snapshot, b.Database, b.Name)
+	}
+	return err
+}

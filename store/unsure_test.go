@@ -1,0 +1,128 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/store/wal/waltest"
+)
+
+// errCatalog is what a catalog answers that cannot be reached.
+var errCatalog = errors.New("the catalog cannot be reached")
+
+// TestAnEditWhoseCommitIsNotAnsweredIsNotTakenBack carries an edit or a purge out and loses
+// the answer, and then the catalog for a while. What comes afterwards, on the same blocks,
+// rests on what was carried out.
+func TestAnEditWhoseCommitIsNotAnsweredIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	for _, k := range []int{2, 3, 4, 5} { // edits and the purge
+		op := operations[k]
+		for _, happens := range []bool{true, false} {
+			name := op.name + " that does not happen"
+			if happens {
+				name = op.name + " that happens"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				before, after := reference(t, op.do)
+				d := newDatabase(t)
+				var now atomic.Int64
+				d.options = sceneOptions(&now)
+				d.options.Keep, d.options.LogFS = -1, waltest.NewDisk()
+				catalog := d.catalog
+				var armed, down atomic.Bool
+				edits := func() int {
+					found, err := catalog.Edits(context.Background(), meta.EditFilter{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					return len(found)
+				}
+				faulty := &faultyCatalog{Catalog: catalog}
+				d.catalog = faulty
+				first := 0
+				faulty.step = func(at string) error {
+					switch {
+					case armed.Load() && (happens && at == "commit done" && edits() > first || !happens && at == "commit" && d.Stats().HeadSamples == 0):
+						down.Store(true)
+					case !down.Load():
+						return nil
+					}
+					return errCatalog
+				}
+				s := openScene(d, t, &now)
+				ctx := context.Background()
+				if err := errors.Join(s.prepare(ctx), s.Flush(ctx)); err != nil {
+					t.Fatal(err)
+				}
+				first = edits()
+				armed.Store(true)
+				err := op.do(ctx, s)
+				if !errors.Is(err, errCatalog) || !strings.Contains(err.Error(), "may have happened") {
+					t.Fatalf("it ended with %v", err)
+				}
+				armed.Store(false)
+				if err := s.Flush(ctx); happens && !errors.Is(err, errCatalog) {
+					t.Errorf("a flush while it is not known what there is: %v", err)
+				}
+				if got := s.samples(t, 0); got != before.now {
+					t.Error("what is not known to have happened is seen")
+				}
+				down.Store(false)
+				// In each of the blocks a sample is written over with what it has then.
+				want := before
+				if happens {
+					want = after
+				}
+				if err := s.touch(ctx, 300); err != nil {
+					t.Fatal(err)
+				}
+				if got := s.look(t); got.now == 0 || got.edits != want.edits {
+					t.Errorf("%d edits are on the trail, want %d", got.edits, want.edits)
+				}
+				whole := sceneThatIsTouched(t, func(ctx context.Context, s *scene) error {
+					if !happens {
+						return s.Flush(ctx)
+					}
+					return op.do(ctx, s)
+				})
+				if got := s.samples(t, 0); got != whole {
+					t.Error("what came afterwards has taken it back, or made it happen")
+				}
+				s.cleanUp(t)
+				if got := s.samples(t, 0); got != whole {
+					t.Error("a collection took something that is needed")
+				}
+			})
+		}
+	}
+}
+
+// touch writes one sample into every block of both series up to a slot, and flushes.
+func (s *scene) touch(ctx context.Context, to int64) error {
+	var errs []error
+	for slot := int64(7); slot < to; slot += 8 {
+		errs = append(errs, s.Append(ctx, []columnar.Samples{s.values(slot, 1, 11), s.texts(slot, 1, "touch")}))
+	}
+	return errors.Join(append(errs, s.Flush(ctx))...)
+}
+
+// sceneThatIsTouched returns what a scene has after an operation and touch.
+func sceneThatIsTouched(t testing.TB, do func(context.Context, *scene) error) uint64 {
+	t.Helper()
+	d := newDatabase(t)
+	var now atomic.Int64
+	d.options = sceneOptions(&now)
+	d.options.Keep, d.options.LogFS = -1, waltest.NewDisk()
+	s := openScene(d, t, &now)
+	ctx := context.Background()
+	if err := errors.Join(s.prepare(ctx), s.Flush(ctx), do(ctx, s), s.touch(ctx, 300)); err != nil {
+		t.Fatal(err)
+	}
+	return s.samples(t, 0)
+}
