@@ -32,7 +32,11 @@ func (s *Store) layout(ctx context.Context, set *segmentSet, series int64) (*lay
 		return l, nil
 	}
 	p := painter{index: func(g *liveSegment) (*segment.Index, error) { return s.index(ctx, g, series) }}
-	for _, g := range set.segments {
+	segments, base := set.segments, layoutKey{set.before, series}
+	if before, ok := s.layouts.GetIfPresent(base); ok {
+		p.runs, segments = slices.Clone(before.runs), segments[set.common:]
+	}
+	for _, g := range segments {
 		reader, err := g.open(ctx)
 		if err != nil {
 			return nil, err
@@ -47,6 +51,7 @@ func (s *Store) layout(ctx context.Context, set *segmentSet, series int64) (*lay
 	}
 	l := &layout{runs: slices.Clip(p.runs)}
 	s.layouts.Set(key, l)
+	s.layouts.Invalidate(base)
 	return l, nil
 }
 

@@ -48,7 +48,9 @@ func (s *Store) show(next *segmentSet, then func()) {
 	}
 	s.state.Unlock()
 	set.release()
-	s.layouts.InvalidateAll() // those of the old set
+	if next.before != set.id { // else those of the new set are made of them
+		s.layouts.InvalidateAll()
+	}
 }
 
 // present returns the newest set. It stays while the caller holds the token.

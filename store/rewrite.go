@@ -107,8 +107,9 @@ func (e *edit) plan(ctx context.Context, v *view, series []columnar.Series, code
 		if err != nil {
 			return err
 		}
+		each := min((len(held)+e.store.workers-1)/e.store.workers, blocksPerFlushTask) // so that few blocks are many tasks, too
 		for len(held) > 0 {
-			n := min(len(held), blocksPerFlushTask)
+			n := min(len(held), each)
 			jobs := make([]editJob, n)
 			for i := range jobs {
 				jobs[i] = editJob{one, codecs(one.ID), held[i], bases[i]}

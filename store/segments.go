@@ -117,6 +117,11 @@ type segmentSet struct {
 	segments []*liveSegment // in order of version
 	purges   []meta.Edit    // after the snapshot, where it is not the newest
 	refs     atomic.Int64
+
+	// The set that has the first segments of this one, and no others, and how many
+	// that are: a layout in that set is where one in this set begins.
+	before int64
+	common int
 }
 
 // setIDs numbers the sets of the process.
@@ -140,6 +145,9 @@ func (s *Store) newSet(snapshot meta.Snapshot, live []meta.Segment, known *segme
 		}
 		g.refs.Add(1)
 		set.segments = append(set.segments, g)
+	}
+	if known != nil && len(known.segments) <= len(live) && slices.Equal(known.segments, set.segments[:len(known.segments)]) {
+		set.before, set.common = known.id, len(known.segments)
 	}
 	return set
 }

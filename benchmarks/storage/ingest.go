@@ -187,26 +187,9 @@ func (o *options) ingestTo(ctx context.Context, s shape, streams int, per int64,
 		return u, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	values := sensor(1)
-	var open []*stream
-	var of []*batches
-	for i := range streams {
-		prefix := "plant/line/sensor"
-		if !s.shared {
-			prefix = fmt.Sprintf("plant%d/line/sensor", i)
-		}
-		b := newBatches(s, prefix, values)
-		out, err := newStream(ctx, c, b.schema)
-		if err != nil {
-			return u, err
-		}
-		first := b.batch(0)
-		err = errors.Join(out.write(first), out.drain())
-		first.Release()
-		if err != nil {
-			return u, err
-		}
-		open, of = append(open, out), append(of, b)
+	open, err := openAll(ctx, c, s, streams)
+	if err != nil {
+		return u, err
 	}
 	if err := server.profile(o.profile, s.name); err != nil {
 		return u, err
@@ -220,24 +203,7 @@ func (o *options) ingestTo(ctx context.Context, s shape, streams int, per int64,
 		return u, err
 	}
 	begin := time.Now()
-	var group errgroup.Group
-	for i, out := range open {
-		group.Go(func() error {
-			for k := range per {
-				if s.shared {
-					k = k*int64(streams) + int64(i)
-				}
-				b := of[i].batch(1 + k)
-				err := out.write(b)
-				b.Release()
-				if err != nil {
-					return err
-				}
-			}
-			return out.drain()
-		})
-	}
-	if err := group.Wait(); err != nil {
+	if err := sendAll(open, s, per); err != nil {
 		return u, err
 	}
 	u.wall, u.samples = time.Since(begin), per*int64(streams)*s.samples()
@@ -250,8 +216,8 @@ func (o *options) ingestTo(ctx context.Context, s shape, streams int, per int64,
 		return u, err
 	}
 	u.server, u.client = server1-server0, client1-client0
-	for _, out := range open {
-		if err := out.close(); err != nil {
+	for _, w := range open {
+		if err := w.stream.close(); err != nil {
 			return u, err
 		}
 	}
@@ -269,6 +235,58 @@ func (o *options) ingestTo(ctx context.Context, s shape, streams int, per int64,
 	server = nil
 	u.whole = ended - server0
 	return u, err
+}
+
+// writer is a stream and what it sends.
+type writer struct {
+	stream  *stream
+	batches *batches
+}
+
+// openAll opens streams. Each sends a first batch, which makes the series.
+func openAll(ctx context.Context, c *flightsql.Client, s shape, streams int) (open []writer, err error) {
+	values := sensor(1)
+	for i := range streams {
+		prefix := "plant/line/sensor"
+		if !s.shared {
+			prefix = fmt.Sprintf("plant%d/line/sensor", i)
+		}
+		b := newBatches(s, prefix, values)
+		out, err := newStream(ctx, c, b.schema)
+		if err != nil {
+			return nil, err
+		}
+		first := b.batch(0)
+		err = errors.Join(out.write(first), out.drain())
+		first.Release()
+		if err != nil {
+			return nil, err
+		}
+		open = append(open, writer{out, b})
+	}
+	return open, nil
+}
+
+// sendAll sends so many batches through each stream, and waits for the answers.
+func sendAll(open []writer, s shape, per int64) error {
+	var group errgroup.Group
+	for i, w := range open {
+		group.Go(func() error {
+			for k := range per {
+				if s.shared {
+					k = k*int64(len(open)) + int64(i)
+				}
+				b := w.batches.batch(1 + k)
+				err := w.stream.write(b)
+				b.Release()
+				if err != nil {
+					return err
+				}
+			}
+			return w.stream.drain()
+		})
+	}
+	return group.Wait()
 }
 
 // stored reports whether a server has so many samples.
