@@ -283,6 +283,7 @@ func (e *edit) commit(ctx context.Context) (columnar.EditResult, error) {
 	if err != nil {
 		return columnar.EditResult{}, err
 	}
+	s.warm(ctx, series)
 	s.logger.Info("edited", "edit", e.id, "kind", e.info.Kind.String(), "who", e.info.Who, "snapshot", snapshot.ID,
 		"inserted", made.record.Inserted, "replaced", made.record.Replaced, "deleted", made.record.Deleted)
 	return columnar.EditResult{ID: e.id, Snapshot: snapshot.ID, EditCounts: made.record.EditCounts}, nil
@@ -331,6 +332,29 @@ func (s *Store) catchUp(ctx context.Context, c *change, failed error) (meta.Snap
 	}
 	s.show(next, nil)
 	return next.snapshot, nil
+}
+
+// warmSeries is of how many series an edit gets ready what the next query will want.
+const warmSeries = 4
+
+// warm finds out where the blocks of the series are now, so that the next query is as
+// fast as the one before the edit. What goes wrong goes wrong again when it is asked.
+func (s *Store) warm(ctx context.Context, series []columnar.Series) {
+	if len(series) > warmSeries {
+		return
+	}
+	set := s.present()
+	for _, one := range series {
+		l, err := s.layout(ctx, set, one.ID)
+		if err != nil {
+			return
+		}
+		for _, r := range l.runs {
+			if _, err := s.index(ctx, r.segment, one.ID); err != nil {
+				return
+			}
+		}
+	}
 }
 
 // headHas reports whether the heads have a block that the stage has too.
