@@ -282,7 +282,10 @@ func TestWhatOutlivesItsRetentionGoesWithItsHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	objects := 0
-	for range d.bucket.List(ctx, "") {
+	for _, err := range d.bucket.List(ctx, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		objects++
 	}
 	if objects != len(known) {
