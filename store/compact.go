@@ -19,7 +19,7 @@ func (s *Store) Compact(ctx context.Context) error {
 		return err
 	}
 	for {
-		more, err := s.compactOnce(ctx, true, 0)
+		more, err := s.compactOnce(ctx, merging{full: true, drop: true})
 		if err != nil || !more {
 			return err
 		}
@@ -38,8 +38,15 @@ type compaction struct {
 	copier  copier
 }
 
+// merging says how to merge.
+type merging struct {
+	full bool  // all that there is to gain
+	drop bool  // samples that have outlived their retention go
+	rate int64 // bytes per second; 0: as fast as can be
+}
+
 // compactOnce does the most useful merge, if there is one.
-func (s *Store) compactOnce(ctx context.Context, full bool, rate int64) (bool, error) {
+func (s *Store) compactOnce(ctx context.Context, how merging) (bool, error) {
 	if err := s.refusal(); err != nil {
 		return false, err
 	}
@@ -51,15 +58,18 @@ func (s *Store) compactOnce(ctx context.Context, full bool, rate int64) (bool, e
 	set := s.state.segments.retain()
 	s.state.RUnlock()
 	defer set.release()
-	cutoffs, err := s.cutoffs(ctx)
-	if err != nil {
-		return false, err
+	var cutoffs map[int64]int64
+	if how.drop {
+		var err error
+		if cutoffs, err = s.cutoffs(ctx); err != nil {
+			return false, err
+		}
 	}
-	inputs, err := s.planCompaction(ctx, set, cutoffs, full)
+	inputs, err := s.planCompaction(ctx, set, cutoffs, how.full)
 	if err != nil || len(inputs) == 0 {
 		return false, err
 	}
-	c := compaction{store: s, set: set, inputs: make(map[string]bool), cutoffs: cutoffs, sinks: make(map[int64]*sink), copier: copier{rate: rate}}
+	c := compaction{store: s, set: set, inputs: make(map[string]bool), cutoffs: cutoffs, sinks: make(map[int64]*sink), copier: copier{rate: how.rate}}
 	names := make([]string, len(inputs))
 	for i, g := range inputs {
 		c.inputs[g.meta.Name] = true

@@ -79,12 +79,10 @@ func (s *Store) oddGap(ctx context.Context, last meta.Snapshot) bool {
 func (m *maintenance) tick(ctx context.Context) error {
 	m.since += compactEvery
 	s := m.store
-	if !m.trusts() {
-		return nil
-	}
+	trusts := m.trusts()
 	var errs []error
 	if now := s.Snapshot(); now != m.seen {
-		more, err := s.compactOnce(ctx, false, s.compactRate)
+		more, err := s.compactOnce(ctx, merging{drop: trusts, rate: s.compactRate})
 		if err == nil && !more {
 			m.seen = now
 		}
@@ -92,7 +90,7 @@ func (m *maintenance) tick(ctx context.Context) error {
 	}
 	// The time of grace is one in which this process runs: by the clock alone it would
 	// have passed when that was behind and is set right.
-	if m.since >= collectEvery && m.counted() >= s.grace {
+	if trusts && m.since >= collectEvery && m.counted() >= s.grace {
 		m.since = 0
 		m.seen = -1 // retentions run out without a commit
 		_, err := s.Collect(ctx, false)
@@ -131,7 +129,7 @@ func (m *maintenance) trusts() bool {
 	}
 	if !m.warned {
 		m.warned = true
-		m.store.logger.Error("the clock has jumped: nothing is merged or thrown away until it is right again, or the server is started anew", "off", off)
+		m.store.logger.Error("the clock has jumped: nothing is thrown away until it is right again, or the server is started anew", "off", off)
 	}
 	return false
 }
