@@ -88,17 +88,16 @@ func (s *Store) Flush(ctx context.Context) error {
 	return s.flush(ctx)
 }
 
+// flush puts both heads into segments, and tells those who wait for that how it went,
+// also where it could not even begin: they would wait without end.
 func (s *Store) flush(ctx context.Context) error {
-	if err := s.acquire(ctx); err != nil {
+	err := s.acquire(ctx)
+	if err != nil && ctx.Err() != nil {
 		return err
 	}
-	defer s.giveBack()
-	s.state.RLock()
-	again := s.state.frozen != nil // of a flush that did not succeed
-	s.state.RUnlock()
-	err := s.flushHead(ctx)
-	if err == nil && again {
-		err = s.flushHead(ctx)
+	if err == nil {
+		defer s.giveBack()
+		err = s.flushAll(ctx)
 	}
 	s.state.Lock()
 	defer s.state.Unlock()

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
@@ -132,4 +133,53 @@ func sceneThatIsTouched(t testing.TB, do func(context.Context, *scene) error) ui
 		t.Fatal(err)
 	}
 	return s.samples(t, 0)
+}
+
+// TestWritersAreToldWhyTheHeadStaysFullAfterAnEditWithoutAnswer loses the answer to an
+// edit's commit, and the catalog with it: no flush can even begin. Writers must not wait
+// without end.
+func TestWritersAreToldWhyTheHeadStaysFullAfterAnEditWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	d := newDatabase(t)
+	d.options.HeadAge, d.options.HeadBytes, d.options.CompactRate = -1, 1<<14, -1
+	var armed, down atomic.Bool
+	d.catalog = &faultyCatalog{Catalog: d.catalog, step: func(at string) error {
+		if at == "commit" && armed.Swap(false) {
+			down.Store(true)
+		}
+		if down.Load() {
+			return errCatalog
+		}
+		return nil
+	}}
+	d.open(t)
+	s := d.create(t, "a", columnar.Double, oneSecond)
+	d.append(t, flat(s, 0, 60, 1))
+	d.flush(t)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	e, err := d.Edit(ctx, columnar.EditInfo{Kind: columnar.Overwrite})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Write(ctx, []columnar.Samples{flat(s, 0, 60, 2)}); err != nil {
+		t.Fatal(err)
+	}
+	armed.Store(true)
+	if _, err := e.Commit(ctx); !errors.Is(err, errCatalog) {
+		t.Fatalf("the edit ended with %v", err)
+	}
+	for k := 1; ; k++ {
+		err := d.Append(ctx, []columnar.Samples{flat(s, k*30, 20, 3)})
+		if err == nil && k < 10_000 {
+			continue
+		}
+		if !errors.Is(err, errCatalog) || !strings.Contains(err.Error(), "wait to be flushed") {
+			t.Fatalf("after %d batches an append ends with %v", k, err)
+		}
+		break
+	}
+	down.Store(false)
+	d.flush(t)
+	d.append(t, flat(s, 0, 1, 4))
 }
