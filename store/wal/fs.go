@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 // ErrLocked says that another process has the directory open; the error names
@@ -55,13 +56,27 @@ var _ FS = OS{}
 // MkdirAll implements [FS].
 func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
+// How often a lock is tried, and how long it waits in between.
+const (
+	lockTries = 20
+	lockPause = 10 * time.Millisecond
+)
+
 // Lock implements [FS]. The file holds the id of the process that has locked it.
 func (OS) Lock(path string) (io.Closer, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	// A program that this process is just starting shares the file until it has replaced
+	// its copy of the process: a lock that was given back is held for that long.
+	for range lockTries {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(lockPause)
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		err = fmt.Errorf("%w%s", ErrLocked, holder(f))
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 )
 
 // FS is what the cache asks of a file system. It is os's, but where a test wants it to
@@ -74,9 +75,23 @@ func lockDir(dir string) (io.Closer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		_ = f.Close() // nothing was written
-		return nil, err
+	// A program that this process is just starting shares the file until it has replaced
+	// its copy of the process: a lock that was given back is held for that long.
+	for try := 1; ; try++ {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
+		}
+		if try == lockTries || !errors.Is(err, syscall.EWOULDBLOCK) {
+			_ = f.Close() // nothing was written
+			return nil, err
+		}
+		time.Sleep(lockPause)
 	}
-	return f, nil
 }
+
+// How often a lock is tried, and how long it waits in between.
+const (
+	lockTries = 20
+	lockPause = 10 * time.Millisecond
+)
