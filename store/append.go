@@ -364,8 +364,7 @@ func (s *Store) waitForRoom(ctx context.Context, bytes int64) error {
 				return err
 			}
 		}
-		switch {
-		case flushErr != nil:
+		if flushErr != nil {
 			return fmt.Errorf("%w: %w", errFull, flushErr)
 		}
 		s.kick()
