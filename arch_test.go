@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"meta/postgres": {"meta", "meta/tables"},
 
 	"meta/postgres/postgrestest": {},
+	"meta/sqlite/sqlitetest":     {"meta/sqlite"},
 
 	// Floor 1: the ground that both towers stand on.
 	"columnar":         {"columnar/codec", "columnar/kernel", "columnar/zone"},

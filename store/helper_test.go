@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +14,7 @@ import (
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/meta"
-	"github.com/trellisdb/trellis/meta/sqlite"
+	"github.com/trellisdb/trellis/meta/sqlite/sqlitetest"
 	"github.com/trellisdb/trellis/store"
 	"github.com/trellisdb/trellis/store/object"
 )
@@ -41,46 +39,16 @@ type database struct {
 func newDatabase(t testing.TB) *database {
 	t.Helper()
 	d := &database{bucket: new(object.Memory), dir: t.TempDir()}
-	path := filepath.Join(d.dir, "catalog.db")
-	if err := os.WriteFile(path, emptyCatalog(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	catalog, err := sqlite.Open(context.Background(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.catalog = catalog
+	d.catalog = sqlitetest.New(t, filepath.Join(d.dir, "catalog.db"))
 	t.Cleanup(func() {
 		if d.Store != nil {
 			if err := d.Close(context.Background()); err != nil {
 				t.Error(err)
 			}
 		}
-		if err := catalog.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	return d
 }
-
-// emptyCatalog returns the file of a new catalog. To copy it is faster than to
-// make one.
-var emptyCatalog = sync.OnceValue(func() []byte {
-	dir, err := os.MkdirTemp("", "catalog")
-	if err != nil {
-		panic(err)
-	}
-	path := filepath.Join(dir, "catalog.db")
-	catalog, err := sqlite.Open(context.Background(), path)
-	if err == nil {
-		err = catalog.Close()
-	}
-	data, readErr := os.ReadFile(path)
-	if err := errors.Join(err, readErr, os.RemoveAll(dir)); err != nil {
-		panic(err)
-	}
-	return data
-})
 
 func clock() int64 { return time.Now().UnixMicro() }
 

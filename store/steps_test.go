@@ -17,6 +17,7 @@ import (
 	"testing"
 
 	"github.com/trellisdb/trellis/meta/sqlite"
+	"github.com/trellisdb/trellis/meta/sqlite/sqlitetest"
 	"github.com/trellisdb/trellis/store"
 	"github.com/trellisdb/trellis/store/object"
 	"github.com/trellisdb/trellis/store/object/objecttest"
@@ -306,9 +307,7 @@ func stepOperation(dir string) error {
 func killOperation(t *testing.T, k, step int, before, after sight) bool {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "catalog.db"), emptyCatalog(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	sqlitetest.Create(t, filepath.Join(dir, "catalog.db"))
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), stepDirEnv+"="+dir, stepOpEnv+"="+strconv.Itoa(k), stepStepEnv+"="+strconv.Itoa(step))
 	out, err := cmd.Output() // it kills itself

@@ -119,32 +119,6 @@ func TestASoundDatabaseWithEditsAndHistoryIsFoundSound(t *testing.T) {
 	}
 }
 
-// content returns the bytes of an object.
-func content(t testing.TB, bucket object.Bucket, key string) []byte {
-	t.Helper()
-	o, err := bucket.Open(context.Background(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
-	if err := errors.Join(err, o.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-// replace puts other bytes in the place of an object.
-func replace(t testing.TB, bucket object.Bucket, key string, text []byte) {
-	t.Helper()
-	_, err := bucket.Put(context.Background(), key, object.Always, func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func TestAFlippedBitInAnyByteIsFoundAndTheBlockIsNamed(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
@@ -158,7 +132,7 @@ func TestAFlippedBitInAnyByteIsFoundAndTheBlockIsNamed(t *testing.T) {
 	d.append(t, in)
 	d.flush(t)
 	m := d.Segments()[0]
-	sound := content(t, d.bucket, m.Name)
+	sound := objecttest.Read(t, d.bucket, m.Name)
 	r, err := segment.Open(strings.NewReader(string(sound)), m.Size, segment.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +144,7 @@ func TestAFlippedBitInAnyByteIsFoundAndTheBlockIsNamed(t *testing.T) {
 	for at := range sound {
 		damaged := slices.Clone(sound)
 		damaged[at] ^= 1 << (at % 8)
-		replace(t, d.bucket, m.Name, damaged)
+		objecttest.Replace(t, d.bucket, m.Name, damaged)
 		_, findings := verifyAll(t, d.bucket, d.catalog)
 		named := 0
 		for _, f := range findings {
@@ -301,7 +275,7 @@ func TestObjectsThatNothingRefersToAreNotes(t *testing.T) {
 	t.Parallel()
 	d, _ := edited(t)
 	for _, name := range []string{"segments/0000000000000000-00000001.seg", "segments/ffff.seg", "segments/0000000000000001-0000ffff.seg"} {
-		replace(t, d.bucket, name, []byte("x"))
+		objecttest.Replace(t, d.bucket, name, []byte("x"))
 	}
 	v, findings := verifyAll(t, d.bucket, d.catalog)
 	if v.Damage != 0 || v.Notes != 3 || len(findings) != 3 || !findings[0].Note {

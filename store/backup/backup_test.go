@@ -238,7 +238,7 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		sound := read(t, target, info.Key)
+		sound := objecttest.Read(t, target, info.Key)
 		spoil(t, target, info.Key, len(sound)/2)
 		fresh := newPlace(t)
 		if _, err := backup.Restore(t.Context(), target, made.Manifest, fresh, options()); !errors.Is(err, columnar.ErrCorrupt) {
@@ -247,7 +247,7 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		if latest, err := fresh.Catalog.Latest(t.Context()); err != nil || latest.ID != 0 {
 			t.Errorf("%s is damaged, and there is snapshot %d, %v", info.Key, latest.ID, err)
 		}
-		put(t, target, info.Key, sound)
+		objecttest.Replace(t, target, info.Key, sound)
 		segments++
 	}
 	if segments < 4 {
@@ -277,7 +277,7 @@ func TestATargetThatHoldsSomethingElseIsRefused(t *testing.T) {
 		t.Errorf("the bucket of another database: %v", err)
 	}
 	stray := newPlace(t)
-	put(t, stray.Bucket, "segments/other", []byte("x"))
+	objecttest.Replace(t, stray.Bucket, "segments/other", []byte("x"))
 	if err := restore(stray); !errors.Is(err, backup.ErrNotEmpty) || !strings.Contains(err.Error(), "segments/other") {
 		t.Errorf("a stray object: %v", err)
 	}
@@ -290,12 +290,12 @@ func TestATargetThatHoldsSomethingElseIsRefused(t *testing.T) {
 	}
 	same := newPlace(t)
 	for _, m := range d.Segments() {
-		put(t, same.Bucket, m.Name, make([]byte, m.Size))
+		objecttest.Replace(t, same.Bucket, m.Name, make([]byte, m.Size))
 	}
 	if err := restore(same); !errors.Is(err, object.ErrExists) {
 		t.Errorf("objects of the same name and size: %v", err)
 	}
-	if !slices.Equal(read(t, same.Bucket, d.Segments()[0].Name), make([]byte, d.Segments()[0].Size)) {
+	if !slices.Equal(objecttest.Read(t, same.Bucket, d.Segments()[0].Name), make([]byte, d.Segments()[0].Size)) {
 		t.Error("an object was replaced")
 	}
 }
@@ -343,7 +343,7 @@ func TestAManifestHasTheFormThatOlderAndNewerProgramsRead(t *testing.T) {
 	t.Parallel()
 	bucket := new(object.Memory)
 	name, packed := golden(t)
-	put(t, bucket, name, packed)
+	objecttest.Replace(t, bucket, name, packed)
 	m, err := backup.Load(t.Context(), bucket, name)
 	if err != nil {
 		t.Fatal(err)

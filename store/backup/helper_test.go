@@ -1,17 +1,14 @@
 package backup_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,10 +18,11 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
-	"github.com/trellisdb/trellis/meta/sqlite"
+	"github.com/trellisdb/trellis/meta/sqlite/sqlitetest"
 	"github.com/trellisdb/trellis/store"
 	"github.com/trellisdb/trellis/store/backup"
 	"github.com/trellisdb/trellis/store/object"
+	"github.com/trellisdb/trellis/store/object/objecttest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -37,42 +35,10 @@ func clock() int64 { return time.Now().UnixMicro() }
 
 func options() backup.Options { return backup.Options{Clock: clock, Workers: 2} }
 
-// emptyCatalog returns the file of a new catalog. To copy it is faster than to make
-// one.
-var emptyCatalog = sync.OnceValue(func() []byte {
-	dir, err := os.MkdirTemp("", "catalog")
-	if err != nil {
-		panic(err)
-	}
-	path := filepath.Join(dir, "catalog.db")
-	catalog, err := sqlite.Open(context.Background(), path)
-	if err == nil {
-		err = catalog.Close()
-	}
-	data, readErr := os.ReadFile(path)
-	if err := errors.Join(err, readErr, os.RemoveAll(dir)); err != nil {
-		panic(err)
-	}
-	return data
-})
-
 // newPlace returns an empty place.
 func newPlace(t testing.TB) backup.Place {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "catalog.db")
-	if err := os.WriteFile(path, emptyCatalog(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	catalog, err := sqlite.Open(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := catalog.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return backup.Place{Bucket: new(object.Memory), Catalog: catalog}
+	return backup.Place{Bucket: new(object.Memory), Catalog: sqlitetest.New(t, filepath.Join(t.TempDir(), "catalog.db"))}
 }
 
 // database is a place with its writer.
@@ -291,36 +257,12 @@ func sound(t testing.TB, p backup.Place) {
 	}
 }
 
-func read(t testing.TB, bucket object.Bucket, key string) []byte {
-	t.Helper()
-	o, err := bucket.Open(context.Background(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
-	if err := errors.Join(err, o.Close()); err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func put(t testing.TB, bucket object.Bucket, key string, text []byte) {
-	t.Helper()
-	_, err := bucket.Put(context.Background(), key, object.Always, func(w io.Writer) error {
-		_, err := w.Write(text)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // spoil inverts a byte of an object.
 func spoil(t testing.TB, bucket object.Bucket, key string, at int) {
 	t.Helper()
-	text := bytes.Clone(read(t, bucket, key))
+	text := objecttest.Read(t, bucket, key)
 	text[at] ^= 0xff
-	put(t, bucket, key, text)
+	objecttest.Replace(t, bucket, key, text)
 }
 
 // goldenJSON is a manifest as the first release wrote it.

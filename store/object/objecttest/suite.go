@@ -56,6 +56,14 @@ func Put(t testing.TB, b object.Bucket, key string, data []byte) {
 	}
 }
 
+// Replace puts an object in the place of whatever has its key, or ends the test.
+func Replace(t testing.TB, b object.Bucket, key string, data []byte) {
+	t.Helper()
+	if _, err := b.Put(context.Background(), key, object.Always, Bytes(data)); err != nil {
+		t.Fatalf("put %s: %v", key, err)
+	}
+}
+
 // Bytes returns a function for Put that writes data.
 func Bytes(data []byte) func(io.Writer) error {
 	return func(w io.Writer) error {
