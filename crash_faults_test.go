@@ -18,6 +18,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/store/wal/waltest"
 )
 
 // TestCrashDuringShutdown asks the server to end while batches are being written to it,
@@ -99,26 +100,11 @@ func putRounds(client *flightsql.Client, from, n int64) error {
 // for that. It refuses samples and says why, answers questions, and goes on when there is
 // room again.
 func TestCrashNoneWhenTheDiskIsFull(t *testing.T) {
-	dir, path := t.TempDir(), program(t)
-	if err := syscall.Mount("trellis-test", dir, "tmpfs", 0, "size=3m"); err != nil {
-		// Who may not mount a disk has the test of package store, whose disk only says
-		// that it is full; here what is left of a limit on files is checked.
-		t.Logf("no disk can be mounted: %v", err)
-		p := startServer(t, path, dir)
-		client := p.dial(t)
-		createCrashSeries(t, client)
-		if err := putRounds(client, 0, 100); err != nil {
-			t.Error(err)
-		}
-		checkAcknowledged(t, client, 100)
-		_ = client.Close()
+	dir, grow := waltest.Tiny(t, "3m")
+	if dir == "" {
 		return
 	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	path := program(t)
 	p := startServer(t, path, dir)
 	t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // before its disk goes
@@ -143,9 +129,7 @@ func TestCrashNoneWhenTheDiskIsFull(t *testing.T) {
 	if got := checkAcknowledged(t, client, acked); got != acked {
 		t.Errorf("%d rounds are there, %d were acknowledged", got, acked)
 	}
-	if err := syscall.Mount("trellis-test", dir, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
-		t.Fatal(err)
-	}
+	grow("64m")
 	for range 20 {
 		if err := putRounds(client, acked, 997); err != nil {
 			t.Fatalf("when there is room again: %v", err)

@@ -1,5 +1,5 @@
-// Package waltest holds a disk in memory that fails on demand, for the tests of
-// the write-ahead log and of those who build on it.
+// Package waltest holds a disk in memory that fails on demand, and small real ones that
+// become full, for the tests of the write-ahead log and of those who build on it.
 package waltest
 
 import (
