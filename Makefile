@@ -56,7 +56,7 @@ fuzz: need-go ## fuzz every decoder for FUZZTIME each
 soak: need-go ## write, query, compact and restart for the time SOAK
 	TRELLIS_SOAK=$(SOAK) .ci/only TestSoak 24h
 
-crash: build ## kill -9 the server CRASHES times while it is being written to
+crash: build ## kill -9 the server CRASHES times while it is written to, and while it edits
 	TRELLIS_CRASHES=$(CRASHES) .ci/only TestCrash 2h
 
 memory: build ## ten thousand series, a sample every MEMORY, in a server of 256 MiB
