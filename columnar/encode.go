@@ -139,7 +139,6 @@ func (b *Block) valueCount() int {
 
 // blockEncoder is the scratch space of encoding a block.
 type blockEncoder struct {
-	codec   *codec.Encoder
 	columns []byte
 	lengths []int // of the columns so far
 	floats  []float64
@@ -148,7 +147,7 @@ type blockEncoder struct {
 	slots   []int // of the samples with a value, in order
 }
 
-var blockEncoders = sync.Pool{New: func() any { return &blockEncoder{codec: codec.NewEncoder()} }}
+var blockEncoders = sync.Pool{New: func() any { return new(blockEncoder) }}
 
 // encode fills columns and lengths and returns the set of columns.
 func (e *blockEncoder) encode(b *Block, c codec.Codec) (set byte, err error) {
@@ -162,9 +161,9 @@ func (e *blockEncoder) encode(b *Block, c codec.Codec) (set byte, err error) {
 		set |= 1 << column
 	}
 	bitmap := func(m Bitmap) func(dst []byte) ([]byte, error) {
-		return func(dst []byte) ([]byte, error) { return e.codec.AppendBits(dst, m, b.Len, codec.Auto) }
+		return func(dst []byte) ([]byte, error) { return codec.AppendBits(dst, m, b.Len, codec.Auto) }
 	}
-	ints := func(dst []byte) ([]byte, error) { return e.codec.AppendInt64s(dst, e.ints, codec.Auto) }
+	ints := func(dst []byte) ([]byte, error) { return codec.AppendInt64s(dst, e.ints, codec.Auto) }
 
 	if b.Count() != b.Len {
 		add(columnPresence, bitmap(b.Present))
@@ -222,15 +221,15 @@ func (e *blockEncoder) appendValues(dst []byte, b *Block, c codec.Codec) ([]byte
 	}
 	switch b.Kind {
 	case Floats:
-		return e.codec.AppendFloat64s(dst, pick(&e.floats, b.Floats, e.slots, dense), c)
+		return codec.AppendFloat64s(dst, pick(&e.floats, b.Floats, e.slots, dense), c)
 	case Ints:
-		return e.codec.AppendInt64s(dst, pick(&e.ints, b.Ints, e.slots, dense), c)
+		return codec.AppendInt64s(dst, pick(&e.ints, b.Ints, e.slots, dense), c)
 	default:
 		texts := pick(&e.texts, b.Texts, e.slots, dense)
 		if err := checkTexts(texts); err != nil {
 			return dst, err
 		}
-		return e.codec.AppendStrings(dst, texts, c)
+		return codec.AppendStrings(dst, texts, c)
 	}
 }
 

@@ -5,11 +5,22 @@ import "testing"
 // benchColumns are the columns that the benchmarks encode, by what is in them.
 func benchColumns() map[string][]float64 {
 	const n = 64 * blockLength
+	scaled, half, fine := sensor(n, 0.25, false, 2), sensor(n, 0.25, false, 2), sensor(n, 0.25, false, 4)
+	for i := range scaled {
+		scaled[i] *= 1.02
+		fine[i] *= 1.02
+		if i%blockLength > blockLength/2 {
+			half[i] = scaled[i]
+		}
+	}
 	return map[string][]float64{
 		"rounded":        sensor(n, 0.25, false, 2),
 		"rounded-walk":   sensor(n, 0.02, true, 2),
 		"unrounded":      sensor(n, 0.25, false, -1),
 		"unrounded-walk": sensor(n, 0.02, true, -1),
+		"scaled":         scaled, // as UPDATE leaves them, with value * 1.02
+		"half-scaled":    half,
+		"fine-scaled":    fine,
 	}
 }
 

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"runtime"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -16,7 +17,7 @@ const slowGain = 16
 const maxDepth = 4
 
 // Encoder encodes columns and keeps its buffers between calls. It is not safe for
-// concurrent use. The package-level functions use a pool of them.
+// concurrent use. The package-level functions keep some of them.
 type Encoder struct {
 	levels   [maxDepth + 1]level
 	zstd     *zstd.Encoder
@@ -39,6 +40,7 @@ type level struct {
 	table     table
 	floats    []float64
 	indexes   []int64
+	entries   int // bytes of the entries of a dictionary of floats
 }
 
 // NewEncoder gives an encoder.
@@ -63,15 +65,30 @@ type decodeLevel struct {
 // NewDecoder gives a decoder.
 func NewDecoder() *Decoder { return &Decoder{zstd: newZstdReader()} }
 
+// maxKept is how many idle encoders are kept. One has tables of up to 7 MiB, which take
+// longer to make than a block takes to encode; a sync.Pool would lose them to the garbage
+// collector.
+const maxKept = 8
+
 var (
-	encoders = sync.Pool{New: func() any { return NewEncoder() }}
+	encoders = make(chan *Encoder, min(maxKept, 2*runtime.GOMAXPROCS(0)))
 	decoders = sync.Pool{New: func() any { return NewDecoder() }}
 )
 
-// pooled runs do with a pooled encoder.
+// pooled runs do with an encoder that is kept for it.
 func pooled(do func(e *Encoder) ([]byte, error)) ([]byte, error) {
-	e := encoders.Get().(*Encoder)
-	defer encoders.Put(e)
+	var e *Encoder
+	select {
+	case e = <-encoders:
+	default:
+		e = NewEncoder()
+	}
+	defer func() {
+		select {
+		case encoders <- e:
+		default:
+		}
+	}()
 	return do(e)
 }
 

@@ -182,9 +182,15 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 		lv.trial = column
 		c.offer(column, z)
 	}
+	// Where many values are not decimals, repeated ones may settle the matter before
+	// the slower trials.
 	guess := guessDecimal(values, isNarrow)
+	repeats, settled := nests && n >= 2*dictionaryWorth, false
+	if guess.failures > mappingSample/16 && repeats {
+		settled, repeats = e.tryFloatDictionary(&c, values, depth), false
+	}
 	isDecimal, isExact := false, false
-	if guess.cost < 60 {
+	if guess.cost < 60 && !settled {
 		column, z, ok := e.appendDecimal(lv.trial[:0], values, guess, Auto, depth, n/2)
 		if ok {
 			lv.trial = column
@@ -192,20 +198,17 @@ func (e *Encoder) appendFloats(dst []byte, values []float64, runs int, isNarrow 
 			isDecimal, isExact = len(lv.indexes) <= n/16, len(lv.indexes) <= n/exactWorth
 		}
 	}
-	if !isExact && !isNarrow {
+	if repeats && (!isExact || runs <= n/runsWorth) {
+		settled = e.tryFloatDictionary(&c, values, depth)
+	}
+	if !isExact && !isNarrow && !settled {
 		e.tryNear(&c, values, depth)
 	}
 	// The bits of a float32 may be fewer than its digits.
-	if !isDecimal || isNarrow && c.size() > n*narrowWorth/8 {
+	if (!isDecimal || isNarrow && c.size() > n*narrowWorth/8) && !settled {
 		column, z := e.appendReal(lv.trial[:0], values, isNarrow, Auto, depth)
 		lv.trial = column
 		c.offer(column, z)
-	}
-	if sparse := runs <= n/runsWorth; nests && (sparse || !isDecimal) && n >= 2*dictionaryWorth {
-		if column, z, ok := e.appendFloatDictionary(lv.trial[:0], values, min(n/dictionaryWorth, maxEntries), depth); ok {
-			lv.trial = column
-			c.offer(column, z)
-		}
 	}
 	if !c.won || c.size() > 8*n+1 {
 		c.won = false
@@ -251,6 +254,28 @@ func (d *Decoder) floatRuns(dst []float64, r *reader, depth int) error {
 	return nil
 }
 
+// Shares of a dictionary that say that nothing else is worth a trial: its entries are
+// one in so many bytes at most, and no entry is more than one in so many values.
+const (
+	entriesSettle  = 12
+	frequentSettle = 8
+)
+
+// tryFloatDictionary enters a dictionary into the contest. It reports whether that
+// settles the matter: places in the order of the values are as easy to foresee as the
+// values are, so what others can gain is the entries, unless some values are so frequent
+// that they should be kept apart.
+func (e *Encoder) tryFloatDictionary(c *contest, values []float64, depth int) (settled bool) {
+	lv := &e.levels[depth]
+	column, z, ok := e.appendFloatDictionary(lv.trial[:0], values, min(len(values)/dictionaryWorth, maxEntries), depth)
+	if !ok {
+		return false
+	}
+	lv.trial = column
+	c.offer(column, z)
+	return c.won && c.size() <= len(column) && lv.entries <= len(column)/entriesSettle && slices.Max(lv.table.counts()) <= len(values)/frequentSettle
+}
+
 // appendFloatDictionary appends floats as places in the ascending list of the
 // distinct ones, unless those are more than limit.
 func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, depth int) (column []byte, slow, ok bool) {
@@ -271,7 +296,9 @@ func (e *Encoder) appendFloatDictionary(dst []byte, values []float64, limit, dep
 	dst = binary.AppendUvarint(dst, uint64(len(entries)))
 	var z1, z2 bool
 	dst = appendPart(dst, func(dst []byte) []byte {
+		before := len(dst)
 		dst, z1 = e.appendFloatsAs(dst, entries, Auto, depth+1)
+		lv.entries = len(dst) - before
 		return dst
 	})
 	dst, z2 = e.appendIndexes(dst, lv.indexes, depth+1)
