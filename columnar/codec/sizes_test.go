@@ -75,6 +75,13 @@ func bitsPerValue(t testing.TB, e *Encoder, values []float64, length int) float6
 func TestSizes(t *testing.T) {
 	const day = 86400
 	e := NewEncoder()
+	scaled, half := sensor(day, 0.25, false, 2), sensor(day, 0.25, false, 2)
+	for i := range scaled {
+		scaled[i] *= 1.02
+		if i%blockLength > blockLength/2 {
+			half[i] = scaled[i]
+		}
+	}
 	for _, test := range []struct {
 		name   string
 		values []float64
@@ -85,6 +92,8 @@ func TestSizes(t *testing.T) {
 		{"a day, noise 0.25, unrounded", sensor(day, 0.25, false, -1), 49.25, 0},
 		{"a day, walk of 0.02, rounded to 0.01", sensor(day, 0.02, true, 2), 3.45, 0},
 		{"a day, walk of 0.02, unrounded", sensor(day, 0.02, true, -1), 45.15, 0},
+		{"a day, noise 0.25, rounded to 0.01, times 1.02", scaled, 7.5, 0},
+		{"a day, noise 0.25, rounded to 0.01, half of it times 1.02", half, 8.75, 0},
 		{"neon_bio_temp_c", sampleColumn(t, "neon_bio_temp_c"), 5.1, 0},
 		{"neon_air_pressure", sampleColumn(t, "neon_air_pressure"), 7.45, 0},
 		{"neon_pm10_dust", sampleColumn(t, "neon_pm10_dust"), 3.5, 0},
