@@ -214,41 +214,49 @@ func TestADamagedSegmentIsNotCopiedAsIfItWereGood(t *testing.T) {
 			refused := 0
 			for _, m := range sizes {
 				flips(t, m.Size, 997, func(offset int64, bit uint) {
-					d, _, now := newScene(t)
-					spoilt := &flipped{Bucket: d.bucket, key: m.Name, offset: offset, bit: bit}
-					d.bucket = spoilt
-					ctx := context.Background()
-					if err := d.Close(ctx); err != nil {
-						t.Fatal(err)
-					}
-					s := openScene(d, t, now)
-					err := op.do(ctx, s)
-					if err != nil {
-						refused++
-						if !errors.Is(err, columnar.ErrCorrupt) || !strings.Contains(err.Error(), m.Name) {
-							t.Errorf("the error does not name the segment: %v", err)
+					scoped(t, func(t testing.TB) {
+						if operateOnDamage(t, op, &flipped{key: m.Name, offset: offset, bit: bit}, before, after) {
+							refused++
 						}
-					}
-					spoilt.key = ""
-					_ = d.Close(ctx) // its head may rest on the damaged block
-					s = openScene(d, t, now)
-					for question, a := range s.ask(t) {
-						good := a.text == after[question].text || a.text == before[question].text
-						if strings.HasPrefix(question, "history") {
-							good = true // snapshots have other numbers where less happened
-						}
-						if !good && !errors.Is(a.err, columnar.ErrCorrupt) && !errors.Is(a.err, meta.ErrNotFound) {
-							t.Errorf("%s: a wrong answer: %v", question, a.err)
-						}
-					}
-					if t.Failed() {
-						t.Fatalf("byte %d, bit %d of segment %s; it ended with %v", offset, bit, m.Name, err)
-					}
+					})
 				})
 			}
 			t.Logf("%d refused", refused)
 		})
 	}
+}
+
+// operateOnDamage carries out an operation while a bit of a segment is flipped, and checks
+// what it leaves. It reports whether the operation was refused.
+func operateOnDamage(t testing.TB, op operation, spoilt *flipped, before, after answers) (refused bool) {
+	d, _, now := newScene(t)
+	segment := spoilt.key
+	spoilt.Bucket, d.bucket = d.bucket, spoilt
+	ctx := context.Background()
+	if err := d.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s := openScene(d, t, now)
+	err := op.do(ctx, s)
+	if err != nil && (!errors.Is(err, columnar.ErrCorrupt) || !strings.Contains(err.Error(), segment)) {
+		t.Errorf("the error does not name the segment: %v", err)
+	}
+	spoilt.key = ""
+	_ = d.Close(ctx) // its head may rest on the damaged block
+	s = openScene(d, t, now)
+	for question, a := range s.ask(t) {
+		good := a.text == after[question].text || a.text == before[question].text
+		if strings.HasPrefix(question, "history") {
+			good = true // snapshots have other numbers where less happened
+		}
+		if !good && !errors.Is(a.err, columnar.ErrCorrupt) && !errors.Is(a.err, meta.ErrNotFound) {
+			t.Errorf("%s: a wrong answer: %v", question, a.err)
+		}
+	}
+	if t.Failed() {
+		t.Fatalf("byte %d, bit %d of segment %s; it ended with %v", spoilt.offset, spoilt.bit, segment, err)
+	}
+	return err != nil
 }
 
 func TestABitFlippedInAnyByteOfASpillRefusesTheEdit(t *testing.T) {
@@ -257,33 +265,35 @@ func TestABitFlippedInAnyByteOfASpillRefusesTheEdit(t *testing.T) {
 	refused, size := 0, int64(1<<62)
 	first, by := stride(t, 301)
 	for offset := int64(first); offset < size; offset += int64(by) {
-		d := newDatabase(t)
-		var now atomic.Int64
-		d.options = sceneOptions(&now)
-		d.options.LogFS = waltest.NewDisk()
-		s := openScene(d, t, &now)
-		ctx := context.Background()
-		if err := s.prepare(ctx); err != nil {
-			t.Fatal(err)
-		}
-		memory := new(object.Memory)
-		s.SpillTo(func(string) (object.Bucket, error) {
-			return &objecttest.Faulty{Bucket: &flipped{memory, "edit-2-0", offset, uint(offset) % 8}, Fail: func(op objecttest.Op, key string) error {
-				if info, err := memory.Stat(ctx, key); op == objecttest.OpOpen && key == "edit-2-0" && err == nil {
-					size = info.Size
-				}
-				return nil
-			}}, nil
-		})
-		err := s.edit(ctx, false)
-		if err != nil {
-			if refused++; !errors.Is(err, columnar.ErrCorrupt) || !strings.Contains(err.Error(), "edit-2-0") {
-				t.Errorf("byte %d: the error does not name the spill: %v", offset, err)
+		scoped(t, func(t testing.TB) {
+			d := newDatabase(t)
+			var now atomic.Int64
+			d.options = sceneOptions(&now)
+			d.options.LogFS = waltest.NewDisk()
+			s := openScene(d, t, &now)
+			ctx := context.Background()
+			if err := s.prepare(ctx); err != nil {
+				t.Fatal(err)
 			}
-		}
-		if seen := s.look(t); err == nil && !seen.agrees(after) || err != nil && !seen.agrees(before) {
-			t.Fatalf("byte %d: an edit that ended with %v left neither what was before nor what is after it", offset, err)
-		}
+			memory := new(object.Memory)
+			s.SpillTo(func(string) (object.Bucket, error) {
+				return &objecttest.Faulty{Bucket: &flipped{memory, "edit-2-0", offset, uint(offset) % 8}, Fail: func(op objecttest.Op, key string) error {
+					if info, err := memory.Stat(ctx, key); op == objecttest.OpOpen && key == "edit-2-0" && err == nil {
+						size = info.Size
+					}
+					return nil
+				}}, nil
+			})
+			err := s.edit(ctx, false)
+			if err != nil {
+				if refused++; !errors.Is(err, columnar.ErrCorrupt) || !strings.Contains(err.Error(), "edit-2-0") {
+					t.Errorf("byte %d: the error does not name the spill: %v", offset, err)
+				}
+			}
+			if seen := s.look(t); err == nil && !seen.agrees(after) || err != nil && !seen.agrees(before) {
+				t.Fatalf("byte %d: an edit that ended with %v left neither what was before nor what is after it", offset, err)
+			}
+		})
 	}
 	if refused == 0 || size == 1<<62 {
 		t.Errorf("%d edits were refused; the spill has %d bytes", refused, size)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,6 +53,42 @@ func newDatabase(t testing.TB) *database {
 }
 
 func clock() int64 { return time.Now().UnixMicro() }
+
+// scope is a part of a test that cleans up at its end, not at that of the test: thousands
+// of databases would need more open files than a process may have.
+type scope struct {
+	testing.TB
+	cleanups []func()
+}
+
+// scoped runs do as a part of a test.
+func scoped(t testing.TB, do func(t testing.TB)) {
+	s := &scope{TB: t}
+	defer func() {
+		for _, clean := range slices.Backward(s.cleanups) {
+			clean()
+		}
+	}()
+	do(s)
+}
+
+// Cleanup implements [testing.TB].
+func (s *scope) Cleanup(f func()) { s.cleanups = append(s.cleanups, f) }
+
+// TempDir implements [testing.TB].
+func (s *scope) TempDir() string {
+	s.Helper()
+	dir, err := os.MkdirTemp("", "scope")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			s.Error(err)
+		}
+	})
+	return dir
+}
 
 // open opens the store.
 func (d *database) open(t testing.TB) {

@@ -126,13 +126,16 @@ func (s *scene) edit(ctx context.Context, exclusive bool) error {
 	return err
 }
 
-// operations are those that are cut at every step. What does not happen in one commit
-// is one of which the past may be half way.
-var operations = []struct {
+// operation is something that a scene can do, of which tests cut or spoil a part.
+type operation struct {
 	name string
 	do   func(ctx context.Context, s *scene) error
 	many bool
-}{
+}
+
+// operations are those that are cut at every step. What does not happen in one commit
+// is one of which the past may be half way.
+var operations = []operation{
 	{"append", func(ctx context.Context, s *scene) error {
 		return s.Append(ctx, []columnar.Samples{s.values(0, 100, 9), s.texts(50, 20, "appended")})
 	}, false},
