@@ -21,6 +21,7 @@ import (
 
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/columnar/memory"
+	"github.com/trellisdb/trellis/meta"
 )
 
 // envPrefix is what environment variables of the server begin with.
@@ -98,6 +99,8 @@ func (c *storageConfig) options(o *trellis.Options) (err error) {
 		return fmt.Errorf("--grace %s: write a time such as 15m", c.Grace)
 	case up.LeaseTTL < time.Second:
 		return fmt.Errorf("--lease-ttl %s: at least 1s is needed", c.LeaseTTL)
+	case up.LeaseTTL > meta.MaxTTL:
+		return fmt.Errorf("--lease-ttl %s: %s is the most", c.LeaseTTL, meta.MaxTTL)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/meta/metatest"
 	"github.com/trellisdb/trellis/meta/postgres"
 	"github.com/trellisdb/trellis/meta/postgres/postgrestest"
 )
@@ -305,6 +306,22 @@ func TestServerThatIsReadOnly(t *testing.T) {
 	if got := segmentNames(t, c); len(got) != 1 {
 		t.Errorf("the segments are %v", got)
 	}
+}
+
+func TestALeaseFromBeforeTheClockWasSetBackIsNobodys(t *testing.T) {
+	t.Parallel()
+	database := shared.Database(t)
+	c := open(t, shared.URL(database), impatient)
+	metatest.ClockSetBack(t, c, func(statement string) {
+		conn, err := pgx.Connect(t.Context(), shared.URL(database))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = conn.Exec(t.Context(), statement)
+		if err := errors.Join(err, conn.Close(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // hold locks the rows or the table that a statement names, on a connection of its

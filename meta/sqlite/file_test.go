@@ -14,6 +14,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/meta/metatest"
 	"github.com/trellisdb/trellis/meta/sqlite"
 )
 
@@ -98,6 +99,13 @@ func execute(t *testing.T, path, text string) {
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func TestALeaseFromBeforeTheClockWasSetBackIsNobodys(t *testing.T) {
+	dir := t.TempDir()
+	c := open(t, dir)
+	defer func() { _ = c.Close() }()
+	metatest.ClockSetBack(t, c, func(statement string) { execute(t, filepath.Join(dir, "catalog.db"), statement) })
 }
 
 func TestWritersWaitForALock(t *testing.T) {

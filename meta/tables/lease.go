@@ -126,13 +126,14 @@ func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, e
 			return err
 		}
 		returns := claim.Log != "" && claim.Log == row.lease.Log
-		if row.lease.Epoch > 0 && row.lease.Expires > now && !returns {
-			left := time.Duration(row.lease.Expires-now) * time.Microsecond
+		left := row.lease.Expires - now // more than MaxTTL where the clock was set back
+		if row.lease.Epoch > 0 && left > 0 && left <= meta.MaxTTL.Microseconds() && !returns {
+			left := time.Duration(left) * time.Microsecond
 			return fmt.Errorf("the lease of %q lasts for another %v: stop that writer, or wait: %w", row.lease.Holder, left.Round(time.Millisecond), meta.ErrHeld)
 		}
 		epoch = row.epoch + 1
 		_, err = tx.ExecContext(ctx, `UPDATE catalog SET epoch = $1, holder = $2, log = $3, expires = $4`,
-			epoch, claim.Holder, claim.Log, now+max(0, claim.TTL).Microseconds())
+			epoch, claim.Holder, claim.Log, expiry(now, claim.TTL))
 		if err != nil {
 			return err
 		}
@@ -143,6 +144,11 @@ func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, e
 		return 0, fmt.Errorf("writer %q: %w", claim.Holder, err)
 	}
 	return epoch, nil
+}
+
+// expiry is the instant until which a lease lasts that is given now.
+func expiry(now int64, ttl time.Duration) int64 {
+	return now + min(max(0, ttl), meta.MaxTTL).Microseconds()
 }
 
 // now returns the instant by the database's clock.
@@ -174,7 +180,7 @@ func (c *Catalog) setExpiry(ctx context.Context, tx *sql.Tx, ttl time.Duration) 
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE catalog SET expires = $1`, now+max(0, ttl).Microseconds())
+	_, err = tx.ExecContext(ctx, `UPDATE catalog SET expires = $1`, expiry(now, ttl))
 	return err
 }
 
