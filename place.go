@@ -179,8 +179,16 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 	if strings.Contains(where, "://") {
 		return fmt.Errorf("catalog %s: name a file, or postgres://user@host/database", where)
 	}
-	if _, err := os.Stat(where); errors.Is(err, os.ErrNotExist) && !create {
-		return fmt.Errorf("catalog: there is no file %s: %w", where, ErrNoDatabase)
+	if _, err := os.Stat(where); errors.Is(err, os.ErrNotExist) {
+		if !create {
+			return fmt.Errorf("catalog: there is no file %s: %w", where, ErrNoDatabase)
+		}
+		// A new catalog would not know the log.
+		if log := st.Place.LogDir(); log != "" {
+			if entries, err := os.ReadDir(log); err == nil && len(entries) > 0 {
+				return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or move that log away", where, log)
+			}
+		}
 	}
 	catalog, err := sqlite.Open(ctx, where)
 	if err != nil {
