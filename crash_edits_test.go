@@ -7,9 +7,7 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"strconv"
 	"testing"
 	"time"
 
@@ -97,17 +95,11 @@ func crashStamp(slot int64) string {
 }
 
 // TestCrashDuringEdits kills the server with SIGKILL while history is edited, flushed,
-// compacted and collected, several times over one directory (5, or TRELLIS_CRASHES).
+// compacted and collected, several times over one directory.
 // Each time the whole database verifies, and has every edit that was acknowledged; the
 // one under way has happened as a whole, with its record, or not at all.
 func TestCrashDuringEdits(t *testing.T) {
-	crashes := 5
-	if text := os.Getenv("TRELLIS_CRASHES"); text != "" {
-		var err error
-		if crashes, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	crashes := crashCount(t)
 	path, dir := program(t), t.TempDir()
 	start := func() (*process, *flightsql.Client) {
 		p := startServer(t, path, dir, "--keep-snapshots", "200ms", "--grace", "100ms")

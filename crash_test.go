@@ -89,17 +89,25 @@ func (p *process) dial(t *testing.T) *flightsql.Client {
 // crashSeries are the series that the crash test writes to.
 const crashSeries = 3
 
+// crashCount is how often a test kills the server: 5 times, or TRELLIS_CRASHES.
+func crashCount(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("TRELLIS_CRASHES")
+	if text == "" {
+		return 5
+	}
+	crashes, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return crashes
+}
+
 // TestCrash kills the server with SIGKILL while batches are being written to it, at
-// random points, several times over one directory (5, or TRELLIS_CRASHES). After each
+// random points, several times over one directory. After each
 // start every sample that was acknowledged is there, with its value.
 func TestCrash(t *testing.T) {
-	crashes := 5
-	if text := os.Getenv("TRELLIS_CRASHES"); text != "" {
-		var err error
-		if crashes, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
+	crashes := crashCount(t)
 	path, dir := program(t), t.TempDir()
 	p := startServer(t, path, dir)
 	client := p.dial(t)
