@@ -65,7 +65,7 @@ memory: build ## ten thousand series, a sample every MEMORY, in a server of 256 
 life: need-go ## play STEPS random operations against a model; TRELLIS_SEED repeats a run
 	TRELLIS_STEPS=$(STEPS) .ci/only TestAHistory 24h
 
-faults: need-go ## inject every fault at every step and every byte, for about an hour
+faults: need-go ## inject every fault at every step and every byte, for about 20 minutes
 	TRELLIS_EVERY_STEP=1 TRELLIS_POSTGRES_DOWN=1m TRELLIS_RIVALS=5m $(GO) test ./store -count=1 -timeout 4h -v
 
 bench: need-go ## run the benchmarks of the packages
