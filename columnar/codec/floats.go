@@ -257,7 +257,7 @@ func (d *Decoder) floatRuns(dst []float64, r *reader, depth int) error {
 // Shares of a dictionary that say that nothing else is worth a trial: its entries are
 // one in so many bytes at most, and no entry is more than one in so many values.
 const (
-	entriesSettle  = 12
+	entriesSettle  = 9
 	frequentSettle = 8
 )
 
