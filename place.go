@@ -184,10 +184,9 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 			return fmt.Errorf("catalog: there is no file %s: %w", where, ErrNoDatabase)
 		}
 		// A new catalog would not know the log.
-		if log := st.Place.LogDir(); log != "" {
-			if entries, err := os.ReadDir(log); err == nil && len(entries) > 0 {
-				return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or move that log away", where, log)
-			}
+		log := st.Place.LogDir()
+		if entries, err := os.ReadDir(log); err == nil && len(entries) > 0 {
+			return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or move that log away", where, log)
 		}
 	}
 	catalog, err := sqlite.Open(ctx, where)

@@ -338,21 +338,17 @@ func (s *Store) catchUp(ctx context.Context, c *change, failed error) (meta.Snap
 const warmSeries = 4
 
 // warm finds out where the blocks of the series are now, so that the next query is as
-// fast as the one before the edit. What goes wrong goes wrong again when it is asked.
+// fast as the one before the edit. It reads the indexes of the new segments and of those
+// that they overlie, which the edit has read. What goes wrong goes wrong again when it is
+// asked.
 func (s *Store) warm(ctx context.Context, series []columnar.Series) {
 	if len(series) > warmSeries {
 		return
 	}
 	set := s.present()
 	for _, one := range series {
-		l, err := s.layout(ctx, set, one.ID)
-		if err != nil {
+		if _, err := s.layout(ctx, set, one.ID); err != nil {
 			return
-		}
-		for _, r := range l.runs {
-			if _, err := s.index(ctx, r.segment, one.ID); err != nil {
-				return
-			}
 		}
 	}
 }

@@ -39,7 +39,7 @@ type Options struct {
 	Workers    int           // goroutines that decode for one scan or flush; as many as there are cores
 	Memory     *memory.Parts // what all of it may hold; nil: no limit
 
-	LeaseTTL     time.Duration // how long the writer's lease outlives its holder; 30 s, negative: not at all
+	LeaseTTL     time.Duration // how long the writer's lease outlives its holder; 30 s, meta.MaxTTL at most, negative: not at all
 	SegmentBytes int64         // size from which on a segment takes no other series; 512 MiB
 	CompactRate  int64         // bytes per second that compaction in the background writes; 64 MiB, negative: it is off
 	Keep         time.Duration // how long snapshots stay readable unless the catalog says otherwise; 30 days, negative: for ever
@@ -198,7 +198,7 @@ func newStore(o Options) *Store {
 			headBytes:    or(o.HeadBytes, defaultHeadBytes),
 			headAge:      or(o.HeadAge, defaultHeadAge),
 			workers:      or(o.Workers, runtime.GOMAXPROCS(0)),
-			leaseTTL:     max(or(o.LeaseTTL, defaultLeaseTTL), 0),
+			leaseTTL:     min(max(or(o.LeaseTTL, defaultLeaseTTL), 0), meta.MaxTTL),
 			segmentBytes: or(o.SegmentBytes, segmentBytes),
 			compactRate:  or(o.CompactRate, defaultRate),
 			keep:         or(o.Keep, defaultKeep),

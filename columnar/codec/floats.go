@@ -273,7 +273,7 @@ func (e *Encoder) tryFloatDictionary(c *contest, values []float64, depth int) (s
 	}
 	lv.trial = column
 	c.offer(column, z)
-	return c.won && c.size() <= len(column) && lv.entries <= len(column)/entriesSettle && slices.Max(lv.table.counts()) <= len(values)/frequentSettle
+	return c.size() <= len(column) && lv.entries <= len(column)/entriesSettle && slices.Max(lv.table.counts()) <= len(values)/frequentSettle
 }
 
 // appendFloatDictionary appends floats as places in the ascending list of the

@@ -126,9 +126,8 @@ func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, e
 			return err
 		}
 		returns := claim.Log != "" && claim.Log == row.lease.Log
-		left := row.lease.Expires - now // more than MaxTTL where the clock was set back
-		if row.lease.Epoch > 0 && left > 0 && left <= meta.MaxTTL.Microseconds() && !returns {
-			left := time.Duration(left) * time.Microsecond
+		left := time.Duration(row.lease.Expires-now) * time.Microsecond // more than MaxTTL where the clock was set back
+		if row.lease.Epoch > 0 && left > 0 && left <= meta.MaxTTL && !returns {
 			return fmt.Errorf("the lease of %q lasts for another %v: stop that writer, or wait: %w", row.lease.Holder, left.Round(time.Millisecond), meta.ErrHeld)
 		}
 		epoch = row.epoch + 1
