@@ -206,7 +206,13 @@ func ClockSetBack(t *testing.T, c meta.Catalog, execute func(statement string)) 
 	first := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "first", Log: "a", TTL: 10_000 * time.Hour}))
 	other := meta.Claim{Holder: "second", Log: "b", TTL: long}
 	_, err := c.Acquire(ctx, other)
-	wantError(t, err, meta.ErrHeld, `"first"`, "59m")
+	wantError(t, err, meta.ErrHeld, `"first"`)
+	// It lasts for MaxTTL, not for what was asked.
+	cut := must[meta.Lease](t)(c.Lease(ctx)).Expires
+	check(t, c.Renew(ctx, first, meta.MaxTTL))
+	if whole := must[meta.Lease](t)(c.Lease(ctx)).Expires; cut > whole || cut < whole-time.Minute.Microseconds() {
+		t.Errorf("a lease of 10,000 hours runs out at %d, one of an hour at %d", cut, whole)
+	}
 	const year = 365 * 24 * time.Hour
 	execute(fmt.Sprintf("UPDATE catalog SET expires = expires + %d", year.Microseconds()))
 	// The holder goes on, and its next renewal says what is true again.
