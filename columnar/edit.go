@@ -12,9 +12,10 @@ const (
 	Delete                        // samples were taken away
 	Restore                       // a range was put back to what an earlier snapshot has
 	Purge                         // old versions were removed for good; no sample changed
+	Policy                        // what is kept for how long was changed; no sample changed
 )
 
-var editKinds = [...]string{Backfill: "backfill", Overwrite: "overwrite", Delete: "delete", Restore: "restore", Purge: "purge"}
+var editKinds = [...]string{Backfill: "backfill", Overwrite: "overwrite", Delete: "delete", Restore: "restore", Purge: "purge", Policy: "policy"}
 
 // String returns the kind's name as SQL spells it.
 func (k EditKind) String() string {

@@ -32,7 +32,7 @@ func (e *Engine) NewBackfill(ctx context.Context, s *Session, opts ingest.Option
 	if opts.Zone == nil {
 		opts.Zone = s.Zone()
 	}
-	return &Backfill{engine: e, reader: ingest.NewReader(ingestCatalog{e}, opts), editor: editor}, nil
+	return &Backfill{engine: e, reader: ingest.NewReader(ingestCatalog{e, s}, opts), editor: editor}, nil
 }
 
 // Write takes in one batch, all of it or nothing.

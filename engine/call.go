@@ -39,11 +39,10 @@ var procedures = map[string]func(r *run, ctx context.Context, args []plan.Litera
 // everybody is an administrator.
 func (e *Engine) allowed(s *Session, n plan.Node) error {
 	call, ok := n.(*plan.CallProcedure)
-	if !ok || !call.Routine.Privileged || s.user == "" || slices.Contains(e.opts.Admins, s.user) {
+	if !ok || !call.Routine.Privileged || e.privileged(s) {
 		return nil
 	}
-	return plan.Errorf(0, plan.CodePrivilege, "permission denied: %s is for administrators", call.Routine.Name).
-		WithHint("Who is one is said when the server starts: trellis serve --admin NAME.")
+	return notAllowed(call.Routine.Name)
 }
 
 // call runs a procedure.
@@ -175,13 +174,22 @@ func (r *run) pinSnapshot(ctx context.Context, args []plan.Literal) (int64, erro
 // unpinSnapshot takes a name away.
 func (r *run) unpinSnapshot(ctx context.Context, args []plan.Literal) (int64, error) {
 	name := args[0].Value.(string)
-	err := r.engine.opts.Catalog.Unpin(ctx, name)
+	pins, err := r.engine.opts.Catalog.Pins(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("catalog: %w", err)
+	}
+	if i := slices.IndexFunc(pins, func(p meta.Pin) bool { return p.Name == name }); i >= 0 {
+		if pins[i].Who != r.session.user && !r.engine.privileged(r.session) {
+			return 0, notAllowed(fmt.Sprintf("to take away pin %q, which another user made,", name))
+		}
+		what := fmt.Sprintf("the pin %s of snapshot %d was taken away", name, pins[i].Snapshot)
+		if err := r.engine.recordPolicy(ctx, r.session, what, nil); err != nil {
+			return 0, err
+		}
+	}
+	err = r.engine.opts.Catalog.Unpin(ctx, name)
 	if errors.Is(err, meta.ErrNotFound) {
 		mistake := plan.Errorf(args[0].At, plan.CodeUndefObject, "there is no pin %q", name)
-		pins, err := r.engine.opts.Catalog.Pins(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("catalog: %w", err)
-		}
 		known := make([]string, len(pins))
 		for i := range pins {
 			known[i] = pins[i].Name
@@ -203,6 +211,9 @@ func (r *run) keepSnapshots(ctx context.Context, args []plan.Literal) (int64, er
 	if age == 0 {
 		age = -1
 	}
+	if err := r.engine.recordPolicy(ctx, r.session, "snapshots are kept: "+lifeText(age), nil); err != nil {
+		return 0, err
+	}
 	return 0, catalogError(r.engine.opts.Catalog.SetSetting(ctx, meta.KeepSetting, strconv.FormatInt(age, 10)))
 }
 
@@ -218,14 +229,9 @@ func (r *run) keepSamples(ctx context.Context, args []plan.Literal) (int64, erro
 	}
 	r.engine.settings.Lock()
 	defer r.engine.settings.Unlock()
-	catalog := r.engine.opts.Catalog
-	set, err := catalog.Settings(ctx)
+	rules, err := r.engine.retentionRules(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("catalog: %w", err)
-	}
-	rules, err := meta.ParseRetention(set[meta.RetentionSetting])
-	if err != nil {
-		return 0, fmt.Errorf("catalog: %w", err)
+		return 0, err
 	}
 	rules = slices.DeleteFunc(rules, func(x meta.RetentionRule) bool { return x.Label == rule.Label && x.Value == rule.Value })
 	if rule.Age > 0 {
@@ -238,7 +244,11 @@ func (r *run) keepSamples(ctx context.Context, args []plan.Literal) (int64, erro
 	if len(rules) == 0 {
 		text = nil
 	}
-	return 0, catalogError(catalog.SetSetting(ctx, meta.RetentionSetting, string(text)))
+	what := fmt.Sprintf("samples of series with the label %s = %s are kept: %s", rule.Label, rule.Value, lifeText(rule.Age))
+	if err := r.engine.recordPolicy(ctx, r.session, what, nil); err != nil {
+		return 0, err
+	}
+	return 0, catalogError(r.engine.opts.Catalog.SetSetting(ctx, meta.RetentionSetting, string(text)))
 }
 
 // ageOf returns an age in microseconds; 0 for NULL.

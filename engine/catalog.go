@@ -171,8 +171,11 @@ func limit(x *float64) any {
 	return *x
 }
 
-// ingestCatalog is the catalog as ingest sees it.
-type ingestCatalog struct{ engine *Engine }
+// ingestCatalog is the catalog as ingest sees it, for a session's user.
+type ingestCatalog struct {
+	engine  *Engine
+	session *Session
+}
 
 // Lookup returns the series of these names, in their order; the zero Series for one
 // that does not exist.
@@ -200,8 +203,31 @@ func (c ingestCatalog) CreateSeries(ctx context.Context, series []meta.Series) (
 			return nil, invalidSeries(err)
 		}
 	}
+	changed := lives(nil, nil, series)
+	if len(changed) > 0 {
+		c.engine.settings.Lock()
+		defer c.engine.settings.Unlock()
+		rules, err := c.engine.retentionRules(ctx)
+		if err != nil {
+			return nil, err
+		}
+		changed = lives(rules, nil, series)
+		if err := c.engine.mayChange(c.session, changed); err != nil {
+			return nil, err
+		}
+	}
 	made, err := c.engine.opts.Catalog.CreateSeries(ctx, series)
-	return made, catalogError(err)
+	if err != nil || len(changed) == 0 {
+		return made, catalogError(err)
+	}
+	ids := make(map[string]int64, len(made))
+	for i := range made {
+		ids[made[i].Name] = made[i].ID
+	}
+	for i := range changed {
+		changed[i].id = ids[changed[i].series]
+	}
+	return made, c.engine.recordLives(ctx, c.session, changed)
 }
 
 // catalogError turns the catalog's sentinels that are the user's mistake into

@@ -17,4 +17,6 @@
 //   - N5: a statement that edits samples reads the state before the edit
 //     (columnar.Editor.Base), nothing that is written meanwhile, and holds no more
 //     than a batch of it. What it makes of that is one edit, or nothing.
+//   - N6: whatever lets samples or snapshots go earlier is for administrators, by
+//     whichever statement or stream, and stands on the trail of edits.
 package engine

@@ -359,7 +359,7 @@ func TestASnapshotThatIsGoneSaysHowFarBackItGoes(t *testing.T) {
 	} {
 		_, err := query(t, d.Engine, d.s, text)
 		if code(err) != plan.CodeInvalidValue || !strings.Contains(err.Error(), "not kept any more") ||
-			!strings.Contains(err.Error(), "All are kept from 3, of 2024-06-03 12:00:00+00, to the newest, 4. Pinned are first (1).") {
+			!strings.Contains(err.Error(), "All are kept from 3, of 2024-06-03 12:00:00+00, to the newest, 5. Pinned are first (1).") {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

@@ -26,6 +26,8 @@ type Store interface {
 	// Purge removes for good the old versions of what the series has in the ranges,
 	// and records that.
 	Purge(ctx context.Context, info columnar.EditInfo, series columnar.Series, ranges []columnar.Range) (columnar.EditResult, error)
+	// Note puts on the trail what was done to series without touching a sample.
+	Note(ctx context.Context, info columnar.EditInfo, series []int64) (columnar.EditResult, error)
 	// History calls f for every version of every sample of a series in a range that
 	// is still known, in order of time and then of age, until f returns false.
 	History(ctx context.Context, series columnar.Series, span columnar.Range, f func(*columnar.Version) bool) error

@@ -24,7 +24,7 @@ func (e *Engine) NewIngest(s *Session, opts ingest.Options) *Ingest {
 	if opts.Zone == nil {
 		opts.Zone = s.Zone()
 	}
-	return &Ingest{engine: e, session: s, reader: ingest.NewReader(ingestCatalog{e}, opts)}
+	return &Ingest{engine: e, session: s, reader: ingest.NewReader(ingestCatalog{e, s}, opts)}
 }
 
 // Write takes in one batch. When it returns nil the batch's samples are durable and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 )
 
@@ -19,6 +20,9 @@ func (e *Engine) editRows(ctx context.Context, b *rowBuilder) error {
 		var from, to any
 		for _, r := range x.Ranges {
 			series[r.Series] = true
+			if x.Kind == columnar.Policy {
+				continue // it is of no time
+			}
 			if from == nil || r.From < from.(int64) {
 				from = r.From
 			}
@@ -44,7 +48,11 @@ func (e *Engine) editRangeRows(ctx context.Context, view *catalogView, b *rowBui
 	}
 	for i := range edits {
 		for _, r := range edits[i].Ranges {
-			b.row(edits[i].ID, optional(names[r.Series]), r.From, r.To, r.Inserted, r.Replaced, r.Deleted)
+			var from, to any
+			if edits[i].Kind != columnar.Policy {
+				from, to = r.From, r.To
+			}
+			b.row(edits[i].ID, optional(names[r.Series]), from, to, r.Inserted, r.Replaced, r.Deleted)
 		}
 	}
 	return nil

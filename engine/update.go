@@ -27,7 +27,7 @@ func (r *run) updateSamples(ctx context.Context, n *plan.UpdateSamples) (int64, 
 	return r.reading(ctx, columnar.Overwrite, input, func(ed columnar.Editor) error {
 		u := &updater{run: r, editor: ed, node: n}
 		// Times are those of slots, whatever end of its interval a series stamps.
-		u.reader = ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Starts: true})
+		u.reader = ingest.NewReader(ingestCatalog{r.engine, r.session}, ingest.Options{Starts: true})
 		names := slices.Concat(n.Keys, n.Columns)
 		return r.drain(ctx, input, names, func(batch arrow.RecordBatch) error { return u.take(ctx, batch) })
 	})

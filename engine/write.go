@@ -93,7 +93,7 @@ func (r *run) drain(ctx context.Context, n plan.Node, columns []string, f func(a
 
 // insertSamples writes the rows of the input as samples, all or none of them.
 func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, error) {
-	reader := ingest.NewReader(ingestCatalog{r.engine}, ingest.Options{Zone: r.env.Zone})
+	reader := ingest.NewReader(ingestCatalog{r.engine, r.session}, ingest.Options{Zone: r.env.Zone})
 	var samples []columnar.Samples
 	held, shared := int64(0), r.engine.opts.SharedMemory.Hold()
 	defer shared.Close()
@@ -173,7 +173,7 @@ func (r *run) insertSeries(ctx context.Context, n *plan.InsertSeries) (int64, er
 	if err != nil || len(made) == 0 {
 		return 0, err
 	}
-	if _, err := (ingestCatalog{r.engine}).CreateSeries(ctx, made); err != nil {
+	if _, err := (ingestCatalog{r.engine, r.session}).CreateSeries(ctx, made); err != nil {
 		return 0, err
 	}
 	return int64(len(made)), nil
@@ -202,7 +202,7 @@ func (r *run) updateSeries(ctx context.Context, n *plan.UpdateSeries) (int64, er
 			return 0, err
 		}
 	}
-	changed := make([]meta.Series, 0, count)
+	before, changed := make([]meta.Series, 0, count), make([]meta.Series, 0, count)
 	for i := keep.Next(0, int(batch.NumRows())); i < int(batch.NumRows()); i = keep.Next(i+1, int(batch.NumRows())) {
 		s := r.view.series[i]
 		for k, name := range n.Columns {
@@ -214,10 +214,26 @@ func (r *run) updateSeries(ctx context.Context, n *plan.UpdateSeries) (int64, er
 		if err := s.Validate(); err != nil {
 			return 0, invalidSeries(err)
 		}
-		changed = append(changed, s)
+		if err := s.CheckChange(r.view.series[i]); err != nil {
+			return 0, catalogError(err)
+		}
+		before, changed = append(before, r.view.series[i]), append(changed, s)
 	}
 	if len(changed) == 0 {
 		return 0, nil
+	}
+	r.engine.settings.Lock() // the rules stay as they are
+	defer r.engine.settings.Unlock()
+	rules, err := r.engine.retentionRules(ctx)
+	if err != nil {
+		return 0, err
+	}
+	aged := lives(rules, before, changed)
+	if err := r.engine.mayChange(r.session, aged); err != nil {
+		return 0, err
+	}
+	if err := r.engine.recordLives(ctx, r.session, aged); err != nil {
+		return 0, err
 	}
 	if err := r.engine.opts.Catalog.UpdateSeries(ctx, changed); err != nil {
 		return 0, catalogError(err)

@@ -75,9 +75,19 @@ func (e *fakeEngine) Query(ctx context.Context, s *engine.Session, st *engine.St
 // start returns a server with options; engine and clock are filled in.
 func start(t *testing.T, change func(*Options)) *fixture {
 	t.Helper()
+	return startOn(t, nil, change)
+}
+
+// startOn returns a server with options on a database with options.
+func startOn(t *testing.T, changeDB func(*trellis.Options), change func(*Options)) *fixture {
+	t.Helper()
 	f := &fixture{t: t, engine: &fakeEngine{fake: map[string]fakeStatement{}}}
 	f.clock.Store(someInstant)
-	db, err := trellis.Open(t.Context(), trellis.Options{Dir: t.TempDir(), Clock: f.clock.Load})
+	with := trellis.Options{Dir: t.TempDir(), Clock: f.clock.Load}
+	if changeDB != nil {
+		changeDB(&with)
+	}
+	db, err := trellis.Open(t.Context(), with)
 	if err != nil {
 		t.Fatal(err)
 	}
