@@ -34,11 +34,14 @@ type sink interface {
 
 // putCounts are the counts of a PutResult of plain Flight, as JSON in its metadata.
 type putCounts struct {
-	Rows    int64 `json:"rows"`              // rows of all batches so far
-	Samples int64 `json:"samples,omitempty"` // samples made of them
-	Empty   int64 `json:"empty,omitempty"`   // of these, samples without a value
-	Created int64 `json:"created"`           // series created
-	Staged  bool  `json:"staged,omitempty"`  // none of this is visible or durable yet: it is part of an edit
+	Rows     int64 `json:"rows"`                   // rows of all batches so far
+	Samples  int64 `json:"samples,omitempty"`      // samples made of them
+	Empty    int64 `json:"empty,omitempty"`        // of these, samples without a value
+	Created  int64 `json:"created"`                // series created
+	Moved    int64 `json:"moved,omitempty"`        // samples off the grid, moved to where their slots begin
+	MaxShift int64 `json:"max_shift_us,omitempty"` // the farthest that one was moved
+	Collided int64 `json:"collided,omitempty"`     // samples of which a later one of the same batch took the slot
+	Staged   bool  `json:"staged,omitempty"`       // none of this is visible or durable yet: it is part of an edit
 }
 
 // editResult is the last PutResult of an edit, as JSON in its metadata. An edit that
@@ -186,6 +189,8 @@ func (s *Server) newSink(ctx context.Context, table string, set map[string]strin
 //	zone      the clock of time stamps without a zone; else the session's
 //	template  attributes of the series that are made where a name is unknown, as a
 //	          JSON object; without it, unknown series are refused
+//	off_grid  snap (as it is without it): a sample off its series' grid goes to the slot
+//	          that holds its time, and is counted; refuse: its batch is refused
 //	columns   names of the batch's columns and of those that are meant, as a JSON
 //	          object such as {"tag": "series"}
 //
@@ -205,12 +210,16 @@ func ingestOptions(set map[string]string) (opts ingest.Options, err error) {
 			if opts.Template, err = engine.Template(attributes); err != nil {
 				return opts, err
 			}
+		case "off_grid":
+			if opts.OffGrid, err = ingest.ParseOffGrid(value); err != nil {
+				return opts, err
+			}
 		case "columns":
 			if opts.Renamed, err = textMap("option columns", value); err != nil {
 				return opts, err
 			}
 		default:
-			return opts, plan.Errorf(0, plan.CodeInvalidValue, "there is no option %q", name).WithHint("the options are zone, template, columns, edit, reason and source")
+			return opts, plan.Errorf(0, plan.CodeInvalidValue, "there is no option %q", name).WithHint("the options are zone, template, columns, off_grid, edit, reason and source")
 		}
 	}
 	return opts, nil
@@ -242,7 +251,15 @@ func (s *sampleSink) write(ctx context.Context, batch arrow.RecordBatch) error {
 
 func (s *sampleSink) counts() putCounts {
 	c := s.ingest.Counts()
-	return putCounts{Rows: c.Rows, Samples: c.Samples, Empty: c.Empty, Created: c.Created}
+	return countsOf(c)
+}
+
+// countsOf are the counts of a stream as the client is told them.
+func countsOf(c ingest.Counts) putCounts {
+	return putCounts{
+		Rows: c.Rows, Samples: c.Samples, Empty: c.Empty, Created: c.Created,
+		Moved: c.Moved, MaxShift: c.MaxShift, Collided: c.Collided,
+	}
 }
 
 // finish has nothing to do: every batch is durable.

@@ -70,8 +70,9 @@ func (s *editSink) write(ctx context.Context, batch arrow.RecordBatch) error {
 }
 
 func (s *editSink) counts() putCounts {
-	c := s.backfill.Counts()
-	return putCounts{Rows: c.Rows, Samples: c.Samples, Empty: c.Empty, Created: c.Created, Staged: !s.done}
+	c := countsOf(s.backfill.Counts())
+	c.Staged = !s.done
+	return c
 }
 
 func (s *editSink) finish(ctx context.Context) (any, error) {

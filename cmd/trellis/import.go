@@ -26,7 +26,7 @@ type importFlags struct {
 	format, delimiter, decimal, thousands string
 	header                                bool
 	zone, series                          string
-	onError, report, progress             string
+	onError, report, progress, collide    string
 }
 
 // attributeFlags are the flags that describe series to be made, with the columns of
@@ -75,6 +75,12 @@ column of true and false.
 Edits. With --edit all that is imported becomes one edit of kind backfill, with its
 --reason and --source: nobody sees any of it before the end, and where the import
 fails there is nothing of it. The values that it replaced stay readable.
+
+Grid. --sample-t auto finds the longest period, and its phase, that hits every stamp of
+a series; where the stamps are on no grid it says how they are spaced, and asks. Samples
+that are not on the grid of their series are counted and refused, or, with --snap, stored
+in the slots that hold their times. Two samples of one import in one slot are reported
+with their lines; --collide says which is kept.
 
 Refused rows are reported with their lines; the others are stored, and the exit code
 is 2. At the end there is a report.`,
@@ -128,6 +134,8 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.opts.Edit, "edit", false, "make one edit of it: seen at once at the end, or not at all, and on the trail")
 	flags.StringVar(&f.opts.Reason, "reason", "", "why the edit is made")
 	flags.StringVar(&f.opts.Source, "source", "", "where the data of the edit comes from")
+	flags.BoolVar(&f.opts.Snap, "snap", false, "store samples off the grid in the slots that hold their times; without it they are refused")
+	flags.StringVar(&f.collide, "collide", "last", "which of two samples of this import in one slot is kept: last (but one with a value), last-any, first, or refuse the others")
 	flags.BoolVar(&f.opts.DryRun, "dry-run", false, "read and check everything, store nothing")
 	flags.StringVar(&f.report, "report", "text", "form of the report: text or json")
 	flags.StringVar(&f.progress, "progress", "auto", "show progress: auto (on a terminal), on or off")
@@ -164,6 +172,10 @@ func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Op
 		o.Format = f.format
 	}
 	o.Stop = f.onError == "stop"
+	var err error
+	if o.Collide, err = importer.ParseCollide(f.collide); err != nil {
+		return o, err
+	}
 	o.Text.Decimal = f.decimal[0]
 	if err := f.signs(&o); err != nil {
 		return o, err

@@ -95,7 +95,10 @@ func reportText(r *importer.Report) string {
 	line("  uncertain", r.Uncertain, "")
 	line("  bad", r.Bad, "")
 	line("  no value", r.WithoutValue, "among the bad ones")
-	line("  duplicate", r.Duplicates, "same slot as one before: the last is kept")
+	line("duplicate", r.Duplicates, "another sample of this import has the slot")
+	if r.OffGrid > 0 {
+		line("off the grid", r.OffGrid, "up to "+plan.FormatInterval(plan.Span{Micros: r.MaxShift})+" after the beginning of the slot")
+	}
 	line("skipped", r.Skipped, "empty values")
 	line("refused", r.RefusedRows, "rows")
 	line("refused", r.RefusedValues, "values in other rows")
@@ -114,6 +117,16 @@ func reportText(r *importer.Report) string {
 	}
 	if left := r.Refused() - int64(len(r.Refusals)); left > 0 {
 		fmt.Fprintf(&b, "  and %s more\n", humanize.Comma(left))
+	}
+	for _, x := range r.Collisions {
+		other := "an earlier row"
+		if x.OtherLine > 0 {
+			other = fmt.Sprintf("%s:%d", x.OtherFile, x.OtherLine)
+		}
+		fmt.Fprintf(&b, "  %s:%d: %s: same slot, %s, as %s: the %s is kept\n", x.File, x.Line, x.Series, plan.FormatTimestamptz(x.Slot, nil), other, x.Kept)
+	}
+	if left := r.Duplicates - int64(len(r.Collisions)); left > 0 {
+		fmt.Fprintf(&b, "  and %s more in slots that were taken\n", humanize.Comma(left))
 	}
 	for _, note := range r.Notes {
 		fmt.Fprintf(&b, "note: %s\n", note)

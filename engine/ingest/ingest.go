@@ -36,6 +36,8 @@ type Options struct {
 	// Starts says that times are those at which slots begin, whatever end of its
 	// interval a series stamps.
 	Starts bool
+	// OffGrid says what becomes of samples off the grid.
+	OffGrid OffGrid
 }
 
 // Counts say what became of the rows that a Reader has seen.
@@ -44,6 +46,10 @@ type Counts struct {
 	Samples int64 // samples made of them
 	Empty   int64 // of these, samples without a value
 	Created int64 // series created
+
+	Moved    int64 // samples off the grid, which stand where their slots begin now
+	MaxShift int64 // µs, the farthest that one of these was moved
+	Collided int64 // samples of which a later one of the same batch took the slot
 }
 
 // Reader turns batches of one stream into samples. It remembers the last time stamp
@@ -112,6 +118,7 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 	out := r.samples[:len(parts)]
 	r.samples = out
 	var first error
+	var lies gridCounts
 	for i := range parts {
 		p, err := &parts[i], error(nil)
 		if c.time.local != nil {
@@ -119,7 +126,11 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 		}
 		if out[i], err = c.samples(p.target, p.rows, p.from); err != nil {
 			first = earlier(first, err)
+			continue
 		}
+		l, err := r.checkGrid(p, &out[i])
+		first = earlier(first, err)
+		lies.add(l)
 	}
 	if first != nil {
 		return nil, inBatch(first)
@@ -128,6 +139,9 @@ func (r *Reader) Read(ctx context.Context, batch arrow.RecordBatch) ([]columnar.
 		return nil, err
 	}
 	r.counts.Rows += batch.NumRows()
+	r.counts.Moved += lies.moved
+	r.counts.Collided += lies.collided
+	r.counts.MaxShift = max(r.counts.MaxShift, lies.shift)
 	for i := range out {
 		if c.time.local != nil {
 			parts[i].target.clock = parts[i].target.next
@@ -250,8 +264,11 @@ func earlier(a, b error) error {
 	if a == nil {
 		return b
 	}
+	if b == nil {
+		return a
+	}
 	var ma, mb *rowMistake
-	if errors.As(a, &ma) && errors.As(b, &mb) && mb.row < ma.row || b != nil && errors.As(a, &ma) && !errors.As(b, &mb) {
+	if errors.As(a, &ma) && errors.As(b, &mb) && mb.row < ma.row || errors.As(a, &ma) && !errors.As(b, &mb) {
 		return b
 	}
 	return a

@@ -263,7 +263,7 @@ func TestWideBatches(t *testing.T) {
 	if show(got) != want {
 		t.Errorf("got\n%swant\n%s", show(got), want)
 	}
-	if c := r.Counts(); c != (Counts{Rows: 3, Samples: 8, Empty: 1}) {
+	if c := r.Counts(); c != (Counts{Rows: 3, Samples: 8, Empty: 1, Moved: 8, MaxShift: 3, Collided: 4}) {
 		t.Errorf("counts are %+v", c)
 	}
 }

@@ -75,12 +75,32 @@ func TestBatchesAgreeWithTheRules(t *testing.T) {
 			if err == nil {
 				counts.Rows += int64(len(cells))
 				compareSamples(t, got, cells, c, &counts)
+				countLies(got, &counts)
 			}
 			if r.Counts() != counts {
 				t.Fatalf("counts are %+v, want %+v", r.Counts(), counts)
 			}
 		}
 	})
+}
+
+// countLies counts the samples off the grid, and those in slots that others took, one
+// by one.
+func countLies(samples []columnar.Samples, counts *Counts) {
+	for i := range samples {
+		g, slots := samples[i].Series.Grid, map[int64]bool{}
+		for _, at := range samples[i].Times {
+			slot := g.Slot(at)
+			if shift := at - g.Time(slot); shift != 0 {
+				counts.Moved++
+				counts.MaxShift = max(counts.MaxShift, shift)
+			}
+			if slots[slot] {
+				counts.Collided++
+			}
+			slots[slot] = true
+		}
+	}
 }
 
 func refusedRow(cells []cell, c *catalog) int {

@@ -31,6 +31,11 @@ type run struct {
 	order   []*target
 	clocks  map[string]*clock
 	out     *sender
+	lines   int // of samples that are remembered
+
+	// spacings are those of the series' stamps, where a grid is to be found.
+	spacings map[string]*spacing
+	looking  bool // only for spacings
 }
 
 // Run imports files into a database. The report is of what was done, also where an
@@ -54,7 +59,7 @@ func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	r.report.sortRefusals(o.Files)
 	r.report.Bytes = r.progress.Load()
 	if r.out != nil {
-		r.report.Acknowledged = r.out.durable()
+		r.report.acknowledge(r.out.durable())
 	}
 	r.report.Micros = max(1, o.Clock()-began)
 	return r.report, err
@@ -68,8 +73,11 @@ func (r *run) run() (err error) {
 		return err
 	}
 	r.out = &sender{run: r}
-	for _, name := range r.opts.Files {
-		if err = r.file(name); err != nil {
+	if err = r.survey(); err != nil {
+		return err
+	}
+	for i, name := range r.opts.Files {
+		if err = r.read(name, int32(i)); err != nil {
 			break
 		}
 	}
@@ -89,8 +97,8 @@ func (r *run) run() (err error) {
 	return err
 }
 
-// file imports one file.
-func (r *run) file(name string) (err error) {
+// read imports one file.
+func (r *run) read(name string, number int32) (err error) {
 	s, err := open(name, r.opts, &r.progress)
 	if err != nil {
 		return err
@@ -101,7 +109,7 @@ func (r *run) file(name string) (err error) {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	r.report.Files++
-	f := &fileRun{run: r, name: name, binding: b, groups: map[string]*group{}}
+	f := &fileRun{run: r, name: name, file: number, binding: b, groups: map[string]*group{}}
 	for rows := int64(0); ; {
 		if err := r.ctx.Err(); err != nil {
 			return err
@@ -148,6 +156,7 @@ func (r *run) refuse(x Refusal) {
 type fileRun struct {
 	*run
 	name    string
+	file    int32 // its number
 	binding *binding
 	groups  map[string]*group
 }
@@ -172,6 +181,10 @@ func (f *fileRun) chunk(c *chunk) error {
 	groups := f.split(c, stamps, instants)
 	if f.opts.Stop && f.report.Refused() > 0 {
 		return ErrStopped
+	}
+	if f.looking {
+		f.look(c, groups, instants)
+		return nil
 	}
 	// Those with the most stamps first: they tell the sample period best.
 	byRows := slices.Clone(groups)
@@ -254,6 +267,11 @@ func (f *fileRun) refuseRow(c *chunk, row int, reason string) {
 	f.refuse(Refusal{File: f.name, Line: c.line(row), Reason: reason})
 }
 
+func (f *fileRun) refuseValue(c *chunk, row int, column, reason string) {
+	f.report.RefusedValues++
+	f.refuse(Refusal{File: f.name, Line: c.line(row), Column: column, Reason: reason})
+}
+
 // sameKey reports whether a row belongs to a group.
 func (f *fileRun) sameKey(c *chunk, g *group, row int) bool {
 	for k, i := range f.binding.name.rows {
@@ -332,8 +350,7 @@ func (f *fileRun) values(c *chunk, g *group, k int, instants []int64) {
 	for _, row32 := range g.rows {
 		row := int(row32)
 		if g.refused != "" {
-			f.report.RefusedValues++
-			f.refuse(Refusal{File: f.name, Line: c.line(row), Column: v.name, Reason: g.refused})
+			f.refuseValue(c, row, v.name, g.refused)
 			continue
 		}
 		if rd.target == nil {
@@ -350,14 +367,12 @@ func (f *fileRun) values(c *chunk, g *group, k int, instants []int64) {
 			o.reason = reason
 		}
 		if o.reason != "" {
-			f.report.RefusedValues++
-			f.refuse(Refusal{File: f.name, Line: c.line(row), Column: v.name, Reason: o.reason})
+			f.refuseValue(c, row, v.name, o.reason)
 			continue
 		}
 		if status.Quality() >= o.status.Quality() {
 			o.status = status
 		}
-		rd.target.add(instants[row], o, x)
-		f.out.added(len(x.text))
+		f.store(rd.target, c, row, v.name, instants[row], o, x)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/zone"
 )
 
@@ -116,10 +118,10 @@ func TestTheSameSlotTwiceKeepsTheLast(t *testing.T) {
 	path := write(t, "a.csv", "time,v\n2024-01-01 00:00:00.1,1\n2024-01-01 00:00:00.9,2\n2024-01-01 00:00:00.5,3\n2023-12-31 23:59:59,0\n")
 	conn := openDir(t)
 	o := described(path)
-	o.Name = "x"
+	o.Name, o.Snap = "x", true
 	r, err := Run(t.Context(), conn, o)
-	if err != nil || r.Duplicates != 2 {
-		t.Fatalf("%d duplicates, %v", r.Duplicates, err)
+	if err != nil || r.Duplicates != 2 || r.Samples != 2 || r.OffGrid != 3 || r.MaxShift != 900_000 {
+		t.Fatalf("%+v, %v", r, err)
 	}
 	if got := rows(t, conn, "SELECT value FROM samples ORDER BY time"); !slices.Equal(got, []string{"0", "3"}) {
 		t.Errorf("the samples are %q", got)
@@ -335,37 +337,122 @@ func TestNumbersAreReadAsACountryWritesThem(t *testing.T) {
 	}
 }
 
-func TestThePeriodIsFound(t *testing.T) {
+func TestAGridIsFound(t *testing.T) {
+	const minute = 60
+	jitter := []int64{}
+	for i := range int64(40) {
+		jitter = append(jitter, i*3600+i*i%97)
+	}
 	tests := []struct {
-		name   string
-		stamps []int64
-		want   int64
+		name          string
+		stamps        []int64
+		period, phase int64
+		refused       string // part of what is said; empty: it is found
 	}{
-		{"regular", []int64{0, 10, 20, 30}, 10},
-		{"with gaps", []int64{0, 10, 20, 50, 60, 500}, 10},
-		{"out of order and twice", []int64{20, 0, 10, 10, 30}, 10},
-		{"irregular: what all differences are a multiple of", []int64{0, 4, 10, 24, 30, 50}, 2},
-		{"before 1970", []int64{-30, -20, -10}, 10},
+		{name: "regular", stamps: []int64{0, 10, 20, 30}, period: 10},
+		{name: "with gaps", stamps: []int64{0, 10, 20, 50, 60, 500}, period: 10},
+		{name: "out of order and twice", stamps: []int64{20, 0, 10, 10, 30}, period: 10},
+		{name: "before 1970", stamps: []int64{-30, -20, -10}, period: 10},
+		{name: "all at half past", stamps: []int64{30 * minute, 90 * minute, 150 * minute}, period: 60 * minute, phase: 30 * minute},
+		{name: "at 01:14, before 1970, too", stamps: []int64{-3600 + 14*minute, 14 * minute, 3600 + 14*minute}, period: 3600, phase: 14 * minute},
+		{name: "mostly hours, one half: no two stamps share a slot", stamps: []int64{0, 3600, 7200, 9000, 10800, 14400}, period: 1800},
+		{name: "irregular, but on a grid", stamps: []int64{0, 4, 8, 10, 14, 24, 28}, period: 2},
+		{name: "jitter is no grid", stamps: jitter, refused: "1 time"},
+		{name: "one stamp", stamps: []int64{7, 7}, refused: "one time stamp"},
 	}
 	for _, test := range tests {
-		if got, err := findPeriod(test.stamps); err != nil || got != test.want {
-			t.Errorf("%s: %d (%v), want %d", test.name, got, err, test.want)
+		period, phase, err := spacingOf(test.stamps).grid()
+		switch {
+		case test.refused != "":
+			if err == nil {
+				t.Errorf("%s: period %d, phase %d, want it refused", test.name, period, phase)
+			}
+		case err != nil || period != test.period || phase != test.phase:
+			t.Errorf("%s: period %d, phase %d (%v), want %d and %d", test.name, period, phase, err, test.period, test.phase)
+		default:
+			slots := map[int64]int64{}
+			for _, at := range test.stamps {
+				slot := (at - phase) / period
+				if other, taken := slots[slot]; taken && other != at || (at-phase)%period != 0 {
+					t.Errorf("%s: stamp %d is not alone at the beginning of its slot", test.name, at)
+				}
+				slots[slot] = at
+			}
 		}
-	}
-	if got, err := findPeriod([]int64{7, 7}); err == nil {
-		t.Errorf("one stamp has the period %d", got)
 	}
 }
 
-func TestASlotIsNewOnce(t *testing.T) {
+func TestSamplesOffTheGridAreRefusedWithTheirLines(t *testing.T) {
+	path := write(t, "a.csv", "time,v\n2024-01-01 00:00:00,1\n2024-01-01 00:00:01.25,2\n2024-01-01 00:00:02,3\n")
+	conn := openDir(t)
+	o := described(path)
+	o.Name = "x"
+	r, err := Run(t.Context(), conn, o)
+	if err != nil || r.Samples != 2 || r.OffGrid != 1 || r.RefusedValues != 1 || r.MaxShift != 250_000 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	if x := r.Refusals[0]; x.Line != 3 || !strings.Contains(x.Reason, "00:00:00.25 earlier, at 2024-01-01 00:00:01+00") {
+		t.Errorf("refused: %+v", x)
+	}
+}
+
+func TestWhoKeepsASlot(t *testing.T) {
+	const file = "time,v\n2024-01-01 00:00:00,1\n2024-01-01 00:00:00,2\n2024-01-01 00:00:00,NA\n"
+	for _, test := range []struct {
+		name       string
+		collide    Collide
+		want       string
+		duplicates int64
+		refused    int64
+	}{
+		{"the last with a value", CollideLast, "2", 2, 0},
+		{"the last, whatever it is", CollideLastAny, "\u2205", 2, 0},
+		{"the first", CollideFirst, "1", 2, 0},
+		{"the first, the others are refused", CollideRefuse, "1", 0, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			conn := openDir(t)
+			o := described(write(t, "a.csv", file))
+			o.Name, o.Collide = "x", test.collide
+			r, err := Run(t.Context(), conn, o)
+			if err != nil || r.Samples != 1 || r.Acknowledged != 1 || r.Duplicates != test.duplicates || r.RefusedValues != test.refused {
+				t.Fatalf("%+v, %v", r, err)
+			}
+			if r.Samples+r.Duplicates+r.Refused() != r.Rows {
+				t.Errorf("not every row is counted once: %+v", r)
+			}
+			if got := rows(t, conn, "SELECT coalesce(value::text, '\u2205') FROM samples"); !slices.Equal(got, []string{test.want}) {
+				t.Errorf("the samples are %q", got)
+			}
+			if test.duplicates > 0 {
+				if c := r.Collisions[0]; c.Line != 3 || c.OtherLine != 2 {
+					t.Errorf("the first collision is %+v", c)
+				}
+			}
+		})
+	}
+}
+
+func TestSpacingsAreTold(t *testing.T) {
+	_, _, err := spacingOf([]int64{0, 60_000_000, 120_000_000, 180_000_000, 180_000_000, 187_000_001, 250_000_000}).grid()
+	if err == nil || !strings.Contains(err.Error(), "00:01:00 (3 times)") || !strings.Contains(err.Error(), "--snap") {
+		t.Errorf("spacings are told as %v", err)
+	}
+}
+
+func TestASlotRemembersWhatItHas(t *testing.T) {
 	var s slotSet
-	seen := map[int64]bool{}
+	want := map[int64]outcome{}
+	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range int64(100_000) {
 		slot := (i*7919)%50_021 - 25_000
-		if got := s.add(slot); got == seen[slot] {
-			t.Fatalf("slot %d is new: %v", slot, got)
+		got, taken := s.state(slot)
+		if before, had := want[slot]; had != taken || before != got {
+			t.Fatalf("slot %d has %v (%v), want %v (%v)", slot, got, taken, before, had)
 		}
-		seen[slot] = true
+		o := outcome{status: columnar.Status(rng.IntN(3)) << 30, void: rng.IntN(3) == 0}
+		s.set(slot, o)
+		want[slot] = o
 	}
 }
 

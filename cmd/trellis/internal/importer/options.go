@@ -29,6 +29,11 @@ type Options struct {
 	Reason, Source string // of the edit
 	// DryRun reads everything and writes nothing.
 	DryRun bool
+	// Snap stores samples off the grid in the slots that hold their times; otherwise
+	// they are refused.
+	Snap bool
+	// Collide says which of two samples in one slot is kept.
+	Collide Collide
 	// Stop ends the import at the first row that is refused.
 	Stop bool
 	// Clock is the present instant, in microseconds.

@@ -2,36 +2,133 @@ package importer
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"github.com/trellisdb/trellis/engine/plan"
 )
 
-// findPeriod returns the sample period of stamps: the difference between neighbours in
-// time that at least half of them have, or else the greatest common divisor of all
-// differences.
-func findPeriod(stamps []int64) (int64, error) {
-	sorted := slices.Clone(stamps)
-	slices.Sort(sorted)
-	sorted = slices.Compact(sorted)
-	if len(sorted) < 2 {
-		return 0, errors.New("its sample period cannot be found in one time stamp: say it with --sample-t, such as '1 second'")
+// What is kept of the spacings of a series, and how many times the shortest step of a
+// grid the usual one may be, so that the grid is taken for that of the source.
+const (
+	maxSpacings  = 4096
+	maxThinning  = 12
+	spacingsTold = 5
+)
+
+// spacing is what the stamps of a series say of its grid, found in one pass and in
+// memory that does not grow with their number.
+type spacing struct {
+	first, last int64
+	stamps      int64
+	divisor     int64           // of all distances from the first; 0: there is one stamp only
+	counts      map[int64]int64 // of distances between neighbours, whichever came first
+	others      int64           // neighbours at distances that are not in counts
+}
+
+// errOneStamp is what a single stamp says of a period.
+var errOneStamp = errors.New("its sample period cannot be found in one time stamp: say it with --sample-t, such as '1 second'")
+
+// add takes in a stamp, in microseconds.
+func (s *spacing) add(t int64) {
+	s.stamps++
+	if s.stamps == 1 {
+		s.first, s.last, s.counts = t, t, map[int64]int64{}
+		return
 	}
-	counts := map[int64]int{}
-	divisor := int64(0)
-	for i, t := range sorted[1:] {
-		d := t - sorted[i]
-		counts[d]++
-		for a := d; a != 0; {
-			divisor, a = a, divisor%a
+	s.divisor = divisor(s.divisor, distance(t, s.first))
+	d := distance(t, s.last)
+	if _, known := s.counts[d]; known || len(s.counts) < maxSpacings {
+		s.counts[d]++
+	} else {
+		s.others++
+	}
+	s.last = t
+}
+
+// spacingOf is the spacing of stamps.
+func spacingOf(stamps []int64) *spacing {
+	s := &spacing{}
+	for _, t := range stamps {
+		s.add(t)
+	}
+	return s
+}
+
+// grid returns the longest period, and its phase, whose slots begin at every stamp: so
+// no two different stamps share a slot. It is refused, with what there is, where that
+// is so much shorter than the usual distance that it cannot be what the source meant.
+func (s *spacing) grid() (period, phase int64, err error) {
+	if s.divisor == 0 {
+		return 0, 0, errOneStamp
+	}
+	usual, n, sum := int64(0), int64(0), s.others
+	for d, times := range s.counts {
+		if d == 0 {
+			continue // a stamp that occurs twice says nothing
+		}
+		sum += times
+		if times > n || times == n && d < usual {
+			usual, n = d, times
 		}
 	}
-	mode := int64(0)
-	for d, n := range counts {
-		if n > counts[mode] || n == counts[mode] && d < mode {
-			mode = d
+	if usual != s.divisor && (n*2 < sum || usual > maxThinning*s.divisor) {
+		return 0, 0, fmt.Errorf("its time stamps are on no even grid: %s; say the period that is meant with --sample-t, and --snap if samples are to go to the slot that holds their time", s.told())
+	}
+	phase = s.first % s.divisor
+	if phase < 0 {
+		phase += s.divisor
+	}
+	return s.divisor, phase, nil
+}
+
+// told says which distances there are, the most frequent ones first.
+func (s *spacing) told() string {
+	list := make([]int64, 0, len(s.counts))
+	for d := range s.counts {
+		list = append(list, d)
+	}
+	slices.SortFunc(list, func(a, b int64) int {
+		if s.counts[a] != s.counts[b] {
+			return int(min(1, max(-1, s.counts[b]-s.counts[a])))
 		}
+		return int(min(1, max(-1, a-b)))
+	})
+	left := s.others
+	var parts []string
+	for i, d := range list {
+		if i >= spacingsTold {
+			left += s.counts[d]
+			continue
+		}
+		times := humanize.Comma(s.counts[d]) + " times"
+		if s.counts[d] == 1 {
+			times = "once"
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s)", plan.FormatInterval(plan.Span{Micros: d}), times))
 	}
-	if counts[mode]*2 >= len(sorted)-1 {
-		return mode, nil
+	text := "they are " + strings.Join(parts, ", ")
+	if left > 0 {
+		text += fmt.Sprintf(" and others (%s times)", humanize.Comma(left))
 	}
-	return divisor, nil
+	return text + " apart"
+}
+
+// distance returns how far two instants are apart.
+func distance(a, b int64) int64 {
+	if a < b {
+		return b - a
+	}
+	return a - b
+}
+
+// divisor returns the greatest common divisor.
+func divisor(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }

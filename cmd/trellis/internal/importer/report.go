@@ -12,12 +12,12 @@ import (
 const maxRefusals = 10
 
 // Report says what became of all that was read. A value is what a row has in one of
-// the columns of values; every one is stored, skipped or refused (P2).
+// the columns of values; every one is stored, a duplicate, skipped or refused (P2).
 type Report struct {
 	Files   int   `json:"files"`
 	Bytes   int64 `json:"bytes"`   // of the files, as they are
 	Rows    int64 `json:"rows"`    // below the headers
-	Samples int64 `json:"samples"` // taken in
+	Samples int64 `json:"samples"` // stored: that can be read afterwards
 	// Acknowledged are the samples that the database has said are stored for good: all
 	// of them, unless an error ended the import, or it was a dry run.
 	Acknowledged int64 `json:"acknowledged"`
@@ -25,13 +25,15 @@ type Report struct {
 	WithoutValue int64 `json:"without_value"` // of the samples
 	Uncertain    int64 `json:"uncertain"`     // of the samples
 	Bad          int64 `json:"bad"`           // of the samples, those without a value among them
-	Duplicates   int64 `json:"duplicates"`    // of the samples, those whose slot had one in this import already: the last is kept
 	Skipped      int64 `json:"skipped"`       // values that were empty
 
-	RefusedRows   int64     `json:"refused_rows"`
-	RefusedValues int64     `json:"refused_values"` // in rows that were not refused
-	Refusals      []Refusal `json:"refusals"`       // the first few
-	Notes         []string  `json:"notes,omitempty"`
+	GridReport
+
+	RefusedRows   int64       `json:"refused_rows"`
+	RefusedValues int64       `json:"refused_values"`       // in rows that were not refused
+	Refusals      []Refusal   `json:"refusals"`             // the first few
+	Collisions    []Collision `json:"collisions,omitempty"` // the first few
+	Notes         []string    `json:"notes,omitempty"`
 
 	Edited *client.Edited `json:"edited,omitempty"` // what became of an edit
 
@@ -39,6 +41,14 @@ type Report struct {
 	Series  []*SeriesReport `json:"series"` // in order of name
 	Micros  int64           `json:"elapsed_us"`
 	DryRun  bool            `json:"dry_run,omitempty"`
+}
+
+// GridReport says how samples lie to the slots of their series.
+type GridReport struct {
+	Duplicates int64 `json:"duplicates"`   // values of which another one of this import has the slot
+	Replaced   int64 `json:"replaced"`     // of these, those that were sent before the one that is kept
+	OffGrid    int64 `json:"off_grid"`     // values whose times are not those of their slots, stored or refused
+	MaxShift   int64 `json:"max_shift_us"` // the farthest of these from the beginning of its slot
 }
 
 // Refusal is a row, or a value, that was not stored.
@@ -57,33 +67,41 @@ type SeriesReport struct {
 	WithoutValue int64  `json:"without_value"`
 	Uncertain    int64  `json:"uncertain"`
 	Bad          int64  `json:"bad"`
-	Duplicates   int64  `json:"duplicates"`
-	Period       int64  `json:"sample_t_us"`
-	First        int64  `json:"first_us"` // instants, in microseconds
-	Last         int64  `json:"last_us"`
+	GridReport
+	Period int64 `json:"sample_t_us"`
+	First  int64 `json:"first_us"` // instants at which slots begin, in microseconds
+	Last   int64 `json:"last_us"`
 }
 
-// count counts a sample.
-func (s *SeriesReport) count(instant int64, o outcome) {
+// count counts a sample whose slot begins at an instant.
+func (s *SeriesReport) count(begin int64, o outcome) {
 	if s.Samples == 0 {
-		s.First, s.Last = instant, instant
+		s.First, s.Last = begin, begin
 	}
-	s.First, s.Last = min(s.First, instant), max(s.Last, instant)
-	s.Samples++
+	s.First, s.Last = min(s.First, begin), max(s.Last, begin)
+	s.tally(o, 1)
+}
+
+// uncount takes a sample out of the counts that another one took the slot of.
+func (s *SeriesReport) uncount(o outcome) { s.tally(o, -1) }
+
+func (s *SeriesReport) tally(o outcome, n int64) {
+	s.Samples += n
 	if o.void {
-		s.WithoutValue++
+		s.WithoutValue += n
 	}
 	switch o.status.Quality() {
 	case columnar.Uncertain:
-		s.Uncertain++
+		s.Uncertain += n
 	case columnar.Bad:
-		s.Bad++
+		s.Bad += n
 	}
 }
 
 // sum adds up what the series got.
 func (r *Report) sum(targets []*target) {
-	r.Samples, r.WithoutValue, r.Uncertain, r.Bad, r.Duplicates = 0, 0, 0, 0, 0
+	r.Samples, r.WithoutValue, r.Uncertain, r.Bad = 0, 0, 0, 0
+	r.GridReport = GridReport{}
 	r.Series = nil
 	for _, t := range targets {
 		s := t.report
@@ -92,9 +110,21 @@ func (r *Report) sum(targets []*target) {
 		r.Uncertain += s.Uncertain
 		r.Bad += s.Bad
 		r.Duplicates += s.Duplicates
+		r.Replaced += s.Replaced
+		r.OffGrid += s.OffGrid
+		r.MaxShift = max(r.MaxShift, s.MaxShift)
 		r.Series = append(r.Series, s)
 	}
 	sort.Slice(r.Series, func(i, j int) bool { return r.Series[i].Name < r.Series[j].Name })
+}
+
+// acknowledge notes how many samples the database has said are stored for good. Of
+// those that were sent some took the slots of others.
+func (r *Report) acknowledge(durable int64) {
+	r.Acknowledged = min(durable, r.Samples)
+	if lost := r.Samples + r.Replaced - durable; lost > 0 {
+		r.Acknowledged = max(0, r.Samples-lost)
+	}
 }
 
 // sortRefusals puts the refusals in the order of the files and of their lines: a chunk

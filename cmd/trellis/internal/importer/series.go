@@ -29,6 +29,7 @@ type seriesTable struct {
 	known  map[string]meta.Series
 	wanted []newSeries // to be made before samples are sent
 	period int64       // the last that was found; 0: none
+	phase  int64       // that belongs to it
 }
 
 // newSeries is a series to be made, by the columns of the table series.
@@ -164,13 +165,13 @@ func unstated(err error) error {
 func (r *run) fixPeriod(attributes map[string]string, name string, at []int64) error {
 	text := attributes["sample_t"]
 	if text == autoPeriod {
-		period, err := findPeriod(at)
+		period, phase, err := r.gridOf(name, at)
 		if err != nil {
-			if period = r.series.period; period == 0 {
-				return fmt.Errorf("series %q: %w", name, err)
-			}
+			return fmt.Errorf("series %q: %w", name, err)
 		}
-		r.series.period = period
+		if phase != 0 {
+			attributes["phase"] = fmt.Sprintf("%d microseconds", phase)
+		}
 		attributes["sample_t"] = fmt.Sprintf("%d microseconds", period)
 		return nil
 	}
@@ -195,7 +196,7 @@ func (r *run) undescribed(name string, v *valueColumn, col *column, at []int64) 
 		kind = columnar.Boolean
 	}
 	period := "auto"
-	if p, err := findPeriod(at); err == nil {
+	if p, _, err := spacingOf(at).grid(); err == nil {
 		period = fmt.Sprintf("'%s'", plan.FormatInterval(plan.Span{Micros: p}))
 	}
 	return fmt.Errorf("series %q does not exist: describe it with --type and --sample-t (column %s looks like --type %s --sample-t %s), or create it with INSERT INTO series", name, v.name, kind, period)

@@ -15,6 +15,7 @@ type target struct {
 	meta   meta.Series
 	states map[string]int64
 	slots  slotSet
+	lines  map[int64]origin // of slots
 	report *SeriesReport
 
 	times  []int64
@@ -36,17 +37,6 @@ type outcome struct {
 
 // add takes a sample in.
 func (t *target) add(instant int64, o outcome, x value) {
-	slot := instant
-	if t.meta.LabelEnd {
-		slot -= t.meta.Grid.Period
-	}
-	if !t.slots.add(t.meta.Grid.Slot(slot)) {
-		t.report.Duplicates++
-	}
-	if o.void && o.status.Quality() != columnar.Bad {
-		o.status = columnar.StatusBadNoData
-	}
-	t.report.count(instant, o)
 	t.times = append(t.times, instant)
 	t.void = append(t.void, o.void)
 	t.status = append(t.status, o.status)
@@ -212,32 +202,4 @@ func (r *reader) integer(c *column, row int, text string) (int64, outcome) {
 		return 0, outcome{reason: fmt.Sprintf("series %s has no state of ordinal %d", t.meta.Name, x)}
 	}
 	return x, outcome{}
-}
-
-// slotSet is a set of slots: a bit for each, in pages.
-type slotSet struct {
-	pages map[int64]*[64]uint64
-	last  int64 // number of the page at hand
-	page  *[64]uint64
-}
-
-// add adds a slot and reports whether it was not there.
-func (s *slotSet) add(slot int64) bool {
-	if n := slot >> 12; s.page == nil || n != s.last {
-		if s.pages == nil {
-			s.pages = map[int64]*[64]uint64{}
-		}
-		p, ok := s.pages[n]
-		if !ok {
-			p = new([64]uint64)
-			s.pages[n] = p
-		}
-		s.last, s.page = n, p
-	}
-	word, bit := slot>>6&63, uint64(1)<<(slot&63)
-	if s.page[word]&bit != 0 {
-		return false
-	}
-	s.page[word] |= bit
-	return true
 }
