@@ -47,6 +47,9 @@ func (s columnSet) places() []int {
 
 // pruneTo returns the node with the needed columns, and maybe others: places says
 // where each needed column is.
+//
+// It goes down by one node with each call, so it is as deep as the plan, which Lower
+// bounds; pruneAggregate calls itself once more, with all columns.
 func pruneTo(n plan.Node, needed columnSet) (out plan.Node, places []int) {
 	switch n := n.(type) {
 	case *plan.Scan:
@@ -117,7 +120,7 @@ func pruneAggregate(n *plan.AggregateNode, needed columnSet) (plan.Node, []int) 
 	}
 	c := *n
 	c.Aggs, c.Cols = keep(n.Aggs, wanted[len(n.Keys):]), keep(n.Cols, wanted)
-	if len(c.Cols) == 0 { // a row without columns is still a row
+	if len(c.Cols) == 0 && len(needed) > 0 { // a row without columns is still a row, but not all operators see it
 		return pruneAggregate(n, all(len(needed)))
 	}
 	in, to := pruneTo(n.Input, make(columnSet, len(n.Input.Fields())).with(plan.Exprs(&c)...))

@@ -121,8 +121,11 @@ func nested(outer, inner *from) *from {
 // anyRow is the condition that a query, which refers to nothing outside, has a row.
 func anyRow(n plan.Node, pos int) plan.Expr {
 	one := &plan.Limit{Input: n, Count: &plan.Literal{Value: int64(1), T: plan.Bigint}}
-	count := &plan.Aggregation{Func: plan.MustAggregate("count"), At: pos}
+	count := countRows()
 	rows := &plan.AggregateNode{Input: one, Aggs: []*plan.Aggregation{count}, Cols: []plan.Field{{Name: "count", Type: plan.Bigint}}}
 	zero := &plan.Literal{Value: int64(0), T: plan.Bigint, At: pos}
 	return plan.NewCall(pos, ">", &plan.Subquery{Plan: rows, At: pos}, zero)
 }
+
+// countRows is count(*).
+func countRows() *plan.Aggregation { return &plan.Aggregation{Func: plan.MustAggregate("count")} }

@@ -234,6 +234,10 @@ func (l *lowerer) group(sel *selection) (plan.Node, error) {
 			return true
 		})
 	}
+	if len(agg.Cols) == 0 { // its groups are rows all the same, and operators count rows by columns
+		count := countRows()
+		agg.Aggs, agg.Cols = append(agg.Aggs, count), append(agg.Cols, plan.Field{Name: count.Func.Name, Type: count.Type()})
+	}
 	for _, e := range sel.exprs() {
 		if err := l.regroup(agg, sel.from, e); err != nil {
 			return nil, err
