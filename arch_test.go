@@ -54,7 +54,7 @@ var mayImport = map[string][]string{
 	// Floor 2: what exists.
 	"meta":          {"columnar", "columnar/codec", "columnar/zone"},
 	"meta/metatest": {"meta", "columnar"},
-	"meta/tables":   {"meta"},
+	"meta/tables":   {"meta", "columnar", "columnar/zone"},
 	"meta/sqlite":   {"meta", "meta/tables"},
 	"meta/postgres": {"meta", "meta/tables"},
 
@@ -63,7 +63,7 @@ var mayImport = map[string][]string{
 
 	// Floor 1: the ground that both towers stand on.
 	"columnar":         {"columnar/codec", "columnar/kernel", "columnar/zone"},
-	"columnar/segment": {"columnar", "columnar/codec", "columnar/kernel"},
+	"columnar/segment": {"columnar", "columnar/codec", "columnar/kernel", "columnar/zone"},
 	"columnar/codec":   {},
 	"columnar/kernel":  {},
 	"columnar/zone":    {},

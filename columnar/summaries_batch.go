@@ -49,7 +49,8 @@ type SummaryRow struct {
 	Time    int64         // instant at which the bin begins
 	Local   int64         // its label: the wall clock then, as if it were UTC
 	Counts  QualityCounts // samples in the run, whatever their quality
-	Summary Summary       // of the samples of the wanted qualities
+	Covered int64         // microseconds that the slots of good samples in the run last; of StatCover
+	Summary Summary       // of the samples of the wanted qualities; its path is by Grid.Summarize
 }
 
 // summaryColumn is a column of a stream of summaries: one of the two pointers
@@ -73,6 +74,7 @@ var summaryColumns = []summaryColumn{
 	{name: "good", typ: arrow.PrimitiveTypes.Int64, int64: func(r *SummaryRow) *int64 { return &r.Counts[Good] }},
 	{name: "uncertain", typ: arrow.PrimitiveTypes.Int64, int64: func(r *SummaryRow) *int64 { return &r.Counts[Uncertain] }},
 	{name: "bad", typ: arrow.PrimitiveTypes.Int64, int64: func(r *SummaryRow) *int64 { return &r.Counts[Bad] }},
+	{name: "covered", typ: arrow.PrimitiveTypes.Int64, group: StatCover, int64: func(r *SummaryRow) *int64 { return &r.Covered }},
 	{name: "count", typ: arrow.PrimitiveTypes.Int64, int64: func(r *SummaryRow) *int64 { return &r.Summary.Count }},
 	{name: "values", typ: arrow.PrimitiveTypes.Int64, int64: func(r *SummaryRow) *int64 { return &r.Summary.Values }},
 	{name: "sum", typ: exactType, group: StatSum, exact: func(r *SummaryRow) *kernel.Exact { return &r.Summary.Sum }},

@@ -47,6 +47,7 @@ const (
 	StatRange                     // Min, Max and their slots
 	StatEnds                      // First, Last and their slots
 	StatPath                      // Resets, Steps, Lines, Transitions; includes StatEnds
+	StatCover                     // SummaryRow.Covered; of no summary
 	AllStats    = StatSum | StatSquares | StatRange | StatEnds | StatPath
 )
 
@@ -67,18 +68,24 @@ func (s Stats) closed() Stats {
 // runs counts as any between neighbours does, so that merging the summaries of
 // the parts of a run gives that of the run, however it was cut (invariant C3).
 func (s *Summary) Merge(next *Summary, stats Stats) {
+	s.merge(next, stats, next.FirstSlot-s.LastSlot)
+}
+
+func (s *Summary) merge(next *Summary, stats Stats, gap int64) {
 	count := s.Count + next.Count
 	switch {
 	case next.Values == 0:
 	case s.Values == 0:
 		*s = *next
 	default:
-		s.mergeValues(next, stats)
+		s.mergeValues(next, stats, gap)
 	}
 	s.Count = count
 }
 
-func (s *Summary) mergeValues(next *Summary, stats Stats) {
+// mergeValues merges what is about values. The first of next comes so many units of
+// the path after the last of s.
+func (s *Summary) mergeValues(next *Summary, stats Stats, gap int64) {
 	s.Values += next.Values
 	if stats.Has(StatSum) {
 		s.Sum.Merge(&next.Sum)
@@ -99,7 +106,7 @@ func (s *Summary) mergeValues(next *Summary, stats Stats) {
 		s.Steps.Merge(&next.Steps)
 		s.Lines.Merge(&next.Lines)
 		s.Transitions += next.Transitions
-		s.step(next.First, next.FirstSlot-s.LastSlot)
+		s.step(next.First, gap)
 	}
 	if stats.Has(StatEnds) {
 		s.Last, s.LastSlot = next.Last, next.LastSlot

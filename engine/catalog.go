@@ -107,7 +107,10 @@ func seriesValue(s *meta.Series, column string) (any, error) {
 	case "type":
 		return s.Type.String(), nil
 	case "sample_t":
-		return plan.Span{Micros: s.Grid.Period}, nil
+		w := s.Grid.Width()
+		return plan.Span{Months: w.Months, Days: w.Days, Micros: w.Micros}, nil
+	case "phase":
+		return plan.Span{Micros: s.Grid.Phase}, nil
 	case "block_n":
 		return s.Grid.BlockLen, nil
 	case "zone":

@@ -100,11 +100,12 @@ func (r *run) deleteRows(ctx context.Context, ed columnar.Editor, batch arrow.Re
 		slices.Sort(times)
 		var ranges []columnar.Range
 		for _, t := range times {
+			end := s.Grid.SlotEnd(t)
 			switch n := len(ranges); {
 			case n > 0 && ranges[n-1].To >= t:
-				ranges[n-1].To = t + s.Grid.Period
+				ranges[n-1].To = end
 			default:
-				ranges = append(ranges, columnar.Range{From: t, To: t + s.Grid.Period})
+				ranges = append(ranges, columnar.Range{From: t, To: end})
 			}
 		}
 		return ed.Delete(ctx, s.Series, ranges)

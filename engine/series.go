@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
@@ -23,6 +24,7 @@ var attributes = map[string]attribute{
 		return err
 	},
 	"sample_t": setPeriod,
+	"phase":    setPhase,
 	"block_n":  func(s *meta.Series, v any) error { s.Grid.BlockLen = v.(int64); return nil },
 	"zone":     func(s *meta.Series, v any) error { s.Zone = v.(string); return nil },
 	"unit":     func(s *meta.Series, v any) error { s.Unit = v.(string); return nil },
@@ -66,15 +68,42 @@ var cleared = map[string]func(s *meta.Series){
 	"interpolation": func(s *meta.Series) { s.Interpolation = columnar.Linear },
 	"label":         func(s *meta.Series) { s.LabelEnd = false },
 	"block_n":       func(s *meta.Series) { s.Grid.BlockLen = 0 },
+	"phase":         func(s *meta.Series) { s.Grid.Phase = 0 },
 	"retention":     func(s *meta.Series) { s.Retention = 0 },
 }
 
 func setPeriod(s *meta.Series, v any) error {
 	p := v.(plan.Span)
-	if p.Months != 0 {
-		return fmt.Errorf("a sample period has a fixed length: %s has months", plan.FormatInterval(p))
+	width := zone.Width{Months: p.Months, Days: p.Days, Micros: p.Micros}
+	if p.Months == 0 && p.Days == 0 {
+		s.Grid.Period, s.Grid.Calendar = p.Micros, nil
+		return nil
 	}
-	s.Grid.Period = int64(p.Days)*24*3600*1_000_000 + p.Micros
+	if p.Micros != 0 || p.Months != 0 && p.Days != 0 {
+		return fmt.Errorf("%s is neither of whole days, weeks, months or years, nor of hours and less: for a fixed length write hours, as in '36 hours'",
+			plan.FormatInterval(p))
+	}
+	c, err := zone.NewCalendar(width, zone.UTC, 0) // in the zone of the series: see WithDefaults
+	s.Grid.Period, s.Grid.Calendar = 0, c
+	if z, known := zone.Load(s.Zone); err == nil && known == nil && s.Zone != "" {
+		s.Grid = s.Grid.On(z)
+	}
+	return err
+}
+
+// setPhase sets where slots begin. Of a fixed period any phase will do; that of a
+// calendar period is a time of day.
+func setPhase(s *meta.Series, v any) error {
+	p := v.(plan.Span)
+	if p.Months != 0 {
+		return fmt.Errorf("a phase has a fixed length: %s has months", plan.FormatInterval(p))
+	}
+	s.Grid.Phase = int64(p.Days)*24*3600*1_000_000 + p.Micros
+	if z, err := zone.Load(s.Zone); err == nil && s.Grid != (columnar.Grid{Phase: s.Grid.Phase}) {
+		n := s.Grid.BlockLen
+		s.Grid = s.Grid.On(z)
+		s.Grid.BlockLen = n
+	}
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package meta
 
-import "github.com/trellisdb/trellis/columnar"
+import (
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
+)
 
 // Series is the catalog's record of one series.
 type Series struct {
@@ -20,13 +23,14 @@ type Series struct {
 }
 
 // WithDefaults returns the series with what was left out filled in: the block
-// length that suits its period, zone UTC, codec auto, no labels.
+// length that suits its period, zone UTC, codec auto, no labels. Its calendar is
+// that of its zone.
 func (s Series) WithDefaults() Series {
-	if s.Grid.BlockLen == 0 && s.Grid.Period > 0 {
-		s.Grid.BlockLen = columnar.DefaultBlockLen(s.Grid.Period)
-	}
 	if s.Zone == "" {
 		s.Zone = "UTC"
+	}
+	if z, err := zone.Load(s.Zone); err == nil {
+		s.Grid = s.Grid.On(z)
 	}
 	if s.Codec == "" {
 		s.Codec = "auto"

@@ -43,8 +43,12 @@ func (s Series) CheckChange(old Series) error {
 	switch {
 	case s.Type != old.Type:
 		err = fmt.Errorf("the type is %v for good: create another series for %v", old.Type, s.Type)
-	case s.Grid.Period != old.Grid.Period:
-		err = fmt.Errorf("the sample period is %d µs for good: create another series for %d µs", old.Grid.Period, s.Grid.Period)
+	case s.Grid.Calendar != nil && old.Grid.Calendar != nil && s.Grid.Calendar.Zone() != old.Grid.Calendar.Zone():
+		err = fmt.Errorf("its sample period of %v counts in the zone %s for good: create another series for %s", old.Grid.Width(), old.Zone, s.Zone)
+	case s.Grid.Width() != old.Grid.Width():
+		err = fmt.Errorf("the sample period is %v for good: create another series for %v", old.Grid.Width(), s.Grid.Width())
+	case s.Grid.Phase != old.Grid.Phase:
+		err = fmt.Errorf("the phase is %d µs for good: create another series for %d µs", old.Grid.Phase, s.Grid.Phase)
 	case s.Grid.BlockLen != old.Grid.BlockLen:
 		err = fmt.Errorf("the block length is %d slots for good: create another series for %d", old.Grid.BlockLen, s.Grid.BlockLen)
 	case len(s.States) < len(old.States):
@@ -73,7 +77,11 @@ func (s Series) checkType() error {
 }
 
 func (s Series) checkZone() error {
-	_, err := zone.Load(s.Zone)
+	z, err := zone.Load(s.Zone)
+	if err == nil && s.Grid.Calendar != nil && s.Grid.Calendar.Zone() != z {
+		err = fmt.Errorf("its sample period of %v counts in the zone %s for good: create another series for %s",
+			s.Grid.Width(), s.Grid.Calendar.Zone(), s.Zone)
+	}
 	return err
 }
 

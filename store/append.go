@@ -214,8 +214,10 @@ func fillSlots(slots []int64, in *columnar.Samples) (run bool) {
 	for i, t := range in.Times {
 		if i > 0 && t >= end && t-end < g.Period { // as it mostly is; spares a division
 			slot, end = slot+1, end+g.Period
+		} else if next := g.Slot(t); i > 0 && next == slot+1 { // of a calendar
+			slot, end = next, g.Time(next+1)
 		} else {
-			slot = g.Slot(t)
+			slot = next
 			end = g.Time(slot + 1)
 			run = run && i == 0
 		}

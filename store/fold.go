@@ -56,6 +56,12 @@ func (f *folder) run(ctx context.Context, from, to int64) error {
 	return nil
 }
 
+// decoded reports whether stored summaries do not serve: what they say of time counts in
+// slots, and those of a calendar differ in length.
+func (f *folder) decoded() bool {
+	return f.sel.Decode || f.series.Grid.Calendar != nil && f.sel.Stats.Timed()
+}
+
 // finish ends the present row.
 func (f *folder) finish() {
 	if f.row.Counts.Total() > 0 {
@@ -94,9 +100,11 @@ func (f *folder) fold(ctx context.Context, from, to int64) error {
 func (f *folder) foldHead(ctx context.Context, p *piece, from, to int64) error {
 	g := f.series.Grid
 	whole := from <= g.BlockSlot(p.first) && to >= g.BlockSlot(p.first+1)
-	if stored := p.stored(); stored != nil && whole && !f.sel.Decode {
+	if stored := p.stored(); stored != nil && whole && !f.decoded() {
 		if sum, ok := stored.For(f.sel.Qualities); ok {
-			f.row.Counts.Add(stored.Counts())
+			counts := stored.Counts()
+			f.row.Counts.Add(counts)
+			f.row.Covered += counts[columnar.Good] * g.Period
 			f.row.Summary.Merge(sum, f.sel.Stats)
 			f.view.counters.Summarized.Add(1)
 			return nil
@@ -142,7 +150,7 @@ func (f *folder) foldWhole(ctx context.Context, p *piece, i, j int) error {
 	if i >= j {
 		return nil
 	}
-	if f.sel.Decode {
+	if f.decoded() {
 		return f.decode(ctx, p, i, j)
 	}
 	before := f.row.Summary
@@ -172,6 +180,9 @@ func (f *folder) count(p *piece, i, j int) {
 		var n columnar.Summary
 		_, _ = p.place.index.Merge(&n, 1<<q, 0, i, j) // one quality can always be told
 		f.row.Counts[q] += n.Count
+		if columnar.Quality(q) == columnar.Good {
+			f.row.Covered += n.Count * f.series.Grid.Period
+		}
 	}
 	f.view.counters.Summarized.Add(int64(j - i))
 }
@@ -210,6 +221,10 @@ func (f *folder) foldBlock(from, to int64) {
 	counts := columnar.CountQualities(b, i, j)
 	f.view.counters.Samples.Add(counts.Total())
 	f.row.Counts.Add(counts)
-	sum := columnar.Summarize(b, i, j, f.sel.Qualities, f.sel.Stats)
-	f.row.Summary.Merge(&sum, f.sel.Stats)
+	g := f.series.Grid
+	if f.sel.Stats.Has(columnar.StatCover) {
+		f.row.Covered += g.Covered(b, i, j)
+	}
+	sum := g.Summarize(b, i, j, f.sel.Qualities, f.sel.Stats)
+	g.Merge(&f.row.Summary, &sum, f.sel.Stats)
 }

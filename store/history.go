@@ -386,7 +386,7 @@ func (c *comparer) compare(before, after *columnar.Block) bool {
 			}
 			c.pending = columnar.Change{Series: c.index, From: t}
 		}
-		c.pending.To = t + c.series.Grid.Period
+		c.pending.To = c.series.Grid.Time(some.First + int64(i) + 1)
 		switch {
 		case !before.Has(i):
 			c.pending.Inserted++

@@ -177,10 +177,10 @@ var summaryRowPool = sync.Pool{New: func() any { return new([]columnar.SummaryRo
 const pooledRows = 1 << 12
 
 // builderPools hold the builders of scans that have ended, by what they build.
-var builderPools [columnar.AllStats + 1]sync.Pool
+var builderPools [int(columnar.AllStats|columnar.StatCover) + 1]sync.Pool
 
 func newBuilder(stats columnar.Stats) *columnar.SummaryBuilder {
-	if b, ok := builderPools[stats&columnar.AllStats].Get().(*columnar.SummaryBuilder); ok {
+	if b, ok := builderPools[stats&(columnar.AllStats|columnar.StatCover)].Get().(*columnar.SummaryBuilder); ok {
 		return b
 	}
 	return columnar.NewSummaryBuilder(arrowmemory.DefaultAllocator, stats)
@@ -192,7 +192,7 @@ func freeBuilder(b *columnar.SummaryBuilder, stats columnar.Stats) {
 		b.Release()
 		return
 	}
-	builderPools[stats&columnar.AllStats].Put(b)
+	builderPools[stats&(columnar.AllStats|columnar.StatCover)].Put(b)
 }
 
 // builderBytes returns about how many bytes the batches of a scan of summaries take.
@@ -217,7 +217,7 @@ func headNeed(samples []columnar.Samples) (n int64) {
 			each++
 		}
 		span := in.Times[count-1] - in.Times[0]
-		blocks := min(max(span, -span)/(in.Series.Grid.Period*in.Series.Grid.BlockLen)+2, count)
+		blocks := min(max(span, -span)/(in.Series.Grid.Nominal()*in.Series.Grid.BlockLen)+2, count)
 		perBlock := int64(blockBytes)
 		if count/blocks >= wholeMin {
 			perBlock += summaryBytes

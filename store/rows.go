@@ -155,11 +155,7 @@ func (b *rowBuilder) addTimes(series int32, g columnar.Grid, slot int64, n int) 
 	b.times = grown(b.times, n)
 	b.series = grown(b.series, n)
 	times, indexes := b.times[at:], b.series[at:]
-	t := g.Time(slot)
-	for i := range times {
-		times[i] = t
-		t += g.Period
-	}
+	g.Times(times, slot)
 	for i := range indexes {
 		indexes[i] = series
 	}

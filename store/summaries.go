@@ -38,6 +38,7 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 	rows := &summaryRows{
 		room:    scan.room,
 		stats:   sel.Stats,
+		series:  sel.Series,
 		tasks:   newPipeline(ctx, s.workers, func([]columnar.SummaryRow) {}, scan.plan),
 		builder: newBuilder(sel.Stats),
 	}
@@ -58,6 +59,7 @@ func (s *Store) Summaries(ctx context.Context, sel columnar.Selection) (columnar
 type summaryRows struct {
 	room    *room
 	stats   columnar.Stats
+	series  []columnar.Series
 	tasks   *pipeline[[]columnar.SummaryRow]
 	builder *columnar.SummaryBuilder
 	last    columnar.SummaryRow   // of the task before, to be joined
@@ -96,7 +98,7 @@ func (s *summaryRows) next(ctx context.Context) (arrow.RecordBatch, error) {
 		row := &s.rows[0]
 		s.rows = s.rows[1:]
 		if s.pending && sameBin(&s.last, row) {
-			join(&s.last, row, s.stats)
+			join(s.series[row.Series].Grid, &s.last, row, s.stats)
 			continue
 		}
 		if s.pending {
@@ -119,9 +121,10 @@ func sameBin(a, b *columnar.SummaryRow) bool {
 }
 
 // join makes row the row of its run and the one of next.
-func join(row, next *columnar.SummaryRow, stats columnar.Stats) {
+func join(g columnar.Grid, row, next *columnar.SummaryRow, stats columnar.Stats) {
 	row.Counts.Add(next.Counts)
-	row.Summary.Merge(&next.Summary, stats)
+	row.Covered += next.Covered
+	g.Merge(&row.Summary, &next.Summary, stats)
 }
 
 // summaryScan makes the tasks of a scan of summaries.

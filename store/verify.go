@@ -350,8 +350,8 @@ func (c *segmentCheck) checkSeries(s segment.SeriesInfo) {
 	case known == nil:
 		c.add(Finding{Series: s.ID, Err: fmt.Errorf("%w: the catalog does not know the series", columnar.ErrCorrupt)})
 	case known.Type != s.Type || known.Grid != s.Grid:
-		c.add(Finding{Series: s.ID, Err: fmt.Errorf("%w: it has the series as %v, a sample every %d µs, %d slots a block; the catalog as %v, %d µs, %d slots",
-			columnar.ErrCorrupt, s.Type, s.Grid.Period, s.Grid.BlockLen, known.Type, known.Grid.Period, known.Grid.BlockLen)})
+		c.add(Finding{Series: s.ID, Err: fmt.Errorf("%w: it has the series as %v, %v; the catalog as %v, %v",
+			columnar.ErrCorrupt, s.Type, s.Grid, known.Type, known.Grid)})
 	}
 }
 

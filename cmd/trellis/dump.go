@@ -192,6 +192,19 @@ func (f *segmentFlags) legend(w io.Writer, r *segment.Reader) error {
 	return nil
 }
 
+// gridPeriod prints the sample period of a grid, and its phase where it has one.
+func gridPeriod(g columnar.Grid) string {
+	w := g.Width()
+	text := plan.FormatInterval(plan.Span{Months: w.Months, Days: w.Days, Micros: w.Micros})
+	if g.Calendar != nil {
+		text += " in " + g.Calendar.Zone().Name()
+	}
+	if g.Phase != 0 {
+		text += " from " + plan.FormatInterval(plan.Span{Micros: g.Phase})
+	}
+	return text
+}
+
 // name returns a series' name behind a space, where it is known.
 func (f *segmentFlags) name(id int64) string {
 	if name, ok := f.names[id]; ok {
@@ -213,7 +226,7 @@ func (f *segmentFlags) blocks(w io.Writer, r *segment.Reader, one bool) error {
 	if f.series == 0 {
 		for _, s := range r.Series() {
 			if _, err := fmt.Fprintf(w, "series %d%s (%v): a sample every %s, %d slots a block\n", s.ID, f.name(s.ID), s.Type,
-				plan.FormatInterval(plan.Span{Micros: s.Grid.Period}), s.Grid.BlockLen); err != nil {
+				gridPeriod(s.Grid), s.Grid.BlockLen); err != nil {
 				return err
 			}
 		}

@@ -143,6 +143,18 @@ func (c *cursor) part(what string) []byte {
 	return part
 }
 
+// text takes a text with its length.
+func (c *cursor) text(what string) string {
+	v, n := binary.Uvarint(c.src)
+	if n <= 0 || v > uint64(len(c.src)-n) {
+		c.fail("%s: length %d, %d bytes are left", what, v, len(c.src))
+		return ""
+	}
+	text := string(c.src[n : n+int(v)])
+	c.advance(n+int(v), what, text)
+	return text
+}
+
 // ints takes a column of n integers.
 func (c *cursor) ints(what string, n int) []int64 {
 	part := c.part(what)

@@ -37,13 +37,13 @@
 //
 //	offset  bytes  content
 //	0       8      0x89 "trellis"
-//	8       4      version, 1 or 2
+//	8       4      version of blocks and indexes, 1 or 2
 //	12      4      CRC32C of the 12 bytes before
 //	16      …      blocks, by series id and number; see columnar/encode.go
 //	…       …      indexes, by series id
 //	…       …      footer
 //	end-24  8      bytes of footer
-//	end-16  4      version, as in the header
+//	end-16  4      version, as in the header; 2 more where the footer has grids
 //	end-12  8      "trellis" 0x89
 //	end-4   4      CRC32C of the 20 bytes before
 //
@@ -56,6 +56,11 @@
 // type, sample period, block length, interpolation, blocks, samples, first block,
 // last block, bytes of blocks, bytes of index. Where blocks and indexes begin
 // follows, as they leave no room between them.
+//
+// Where any series has a phase or a calendar period, whose sample period is 0, grids
+// follow in the footer: u number of zones, for each u its length and the bytes of its
+// name, then columns of integers for each of: phase, months and days of the period, and
+// zone of the calendar, counted from 1, 0 for a fixed period.
 //
 // An index is:
 //

@@ -80,6 +80,8 @@ func (d *dumper) section(offset int64, src []byte) func(at, n int, what string, 
 		case nil:
 			d.heading("%s", what)
 			return
+		case string:
+			what += ": " + v
 		case []byte:
 			what += ": " + codec.Inspect(v).String()
 		case uint64:

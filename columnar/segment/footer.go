@@ -79,6 +79,10 @@ func (f *footer) append(dst []byte) ([]byte, error) {
 	if a.err != nil {
 		return dst, fmt.Errorf("footer: %w", a.err)
 	}
+	f.appendGrids(&a)
+	if a.err != nil {
+		return dst, fmt.Errorf("footer: %w", a.err)
+	}
 	return seal(a.dst, start), nil
 }
 
@@ -103,6 +107,9 @@ func decodeFooter(src []byte, end int64, visit visitor) ([]SeriesInfo, error) {
 		for i, v := range c.ints(column.name, n) {
 			column.set(&series[i], v)
 		}
+	}
+	if c.err == nil && len(c.src) > 0 {
+		decodeGrids(&c, series)
 	}
 	if err := c.end(); err != nil {
 		return nil, err

@@ -97,8 +97,8 @@ func decodeTrailer(src []byte) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("trailer: %w", err)
 	}
-	if string(body[12:]) != tailMagic || !known(binary.LittleEndian.Uint32(body[8:])) {
-		return 0, fmt.Errorf("trailer: %w: not a segment of version %d or %d", columnar.ErrCorrupt, plainFormat, versionFormat)
+	if format := binary.LittleEndian.Uint32(body[8:]); string(body[12:]) != tailMagic || !known(format) && !known(format-gridFormats) {
+		return 0, fmt.Errorf("trailer: %w: not a segment of version %d to %d", columnar.ErrCorrupt, plainFormat, versionFormat+gridFormats)
 	}
 	return binary.LittleEndian.Uint64(body), nil
 }

@@ -200,7 +200,11 @@ func (w *Writer) Finish() (Info, error) {
 	if tail, w.err = w.footer.append(nil); w.err != nil {
 		return Info{}, w.err
 	}
-	if w.err = w.write(appendTrailer(tail, len(tail), w.format)); w.err != nil {
+	format := w.format
+	if w.footer.hasGrids() {
+		format += gridFormats
+	}
+	if w.err = w.write(appendTrailer(tail, len(tail), format)); w.err != nil {
 		return Info{}, w.err
 	}
 	w.err = errors.New("segment is finished")
@@ -225,10 +229,12 @@ const (
 	trailerLen = 8 + 4 + 8 + checksumLen
 )
 
-// The versions of the format. They differ in what an index ends with.
+// The versions of the format. They differ in what an index ends with. The trailer of a
+// segment whose footer has the part of phases and calendars says so by gridFormats more.
 const (
 	plainFormat   = 1
 	versionFormat = 2
+	gridFormats   = 2
 )
 
 // appendHeader appends the header of a segment.

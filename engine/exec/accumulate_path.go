@@ -185,8 +185,12 @@ func (p *paths) summarize(group int32, row *summaryInput) {
 	if row.lines {
 		area = &sum.Lines
 	}
-	for _, term := range area.Terms() {
-		next.area.AddMultiple(term, g.Period)
+	if g.Calendar != nil { // it is by microseconds already
+		next.area = *area
+	} else {
+		for _, term := range area.Terms() {
+			next.area.AddMultiple(term, g.Period)
+		}
 	}
 	s := p.of(pathKey{group, row.name})
 	p.shuffled = false

@@ -1,7 +1,10 @@
 package exec
 
 import (
+	"strings"
+
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
 	"github.com/trellisdb/trellis/engine/plan"
 )
@@ -50,35 +53,67 @@ func (s *goodShare) result() (eval.Vector, error) {
 
 func (s *goodShare) size() int64 { return 16 * int64(cap(s.all)) }
 
-// durations is good_duration(quality) and duration_in(value, state): the sample
-// periods of the samples that qualify, added up.
+// durations is good_duration(quality) and duration_in(value, state): the lengths of
+// the slots of the samples that qualify, added up.
 type durations struct {
 	good bool
 	sums []wide
 	some []bool
+	grid slotLengths
+}
+
+// slotLengths tells how long slots of a series' sample period are.
+type slotLengths struct {
+	period, phase plan.Span
+	zone          string
+	calendar      *zone.Calendar // of these; nil: the period is fixed
+}
+
+// at returns the length of the slot at an instant.
+func (s *slotLengths) at(period, phase plan.Span, name string, t int64) (int64, error) {
+	if period.Months == 0 && period.Days == 0 {
+		return period.Micros, nil
+	}
+	if s.calendar == nil || s.period != period || s.phase != phase || s.zone != name {
+		z, err := zone.Load(name)
+		if err != nil {
+			return 0, err
+		}
+		if s.calendar, err = zone.NewCalendar(zone.Width{Months: period.Months, Days: period.Days}, z, phase.Micros); err != nil {
+			return 0, err
+		}
+		s.period, s.phase, s.zone = period, phase, strings.Clone(name)
+	}
+	n := s.calendar.Number(t)
+	return s.calendar.Begin(n+1) - s.calendar.Begin(n), nil
 }
 
 func (d *durations) grow(n int) { d.sums, d.some = extend(d.sums, n), extend(d.some, n) }
 
 func (d *durations) update(in *input) error {
-	v, periods := &in.args[0], &in.args[len(in.args)-1]
+	n := len(in.args) - 4
+	v, periods, times, zones, phases := &in.args[0], &in.args[n], &in.args[n+1], &in.args[n+2], &in.args[n+3]
+	var failed error
 	in.each(in.valid(len(in.args)), func(i int, g int32) {
 		d.some[g] = true
 		switch {
 		case d.good && v.Strs[place(v, i)] != "good":
 		case !d.good && compareAt(v, i, &in.args[1], i) != 0:
 		default:
-			days, micros := normalSpan(periods.Spans[place(periods, i)])
-			d.sums[g].add(days*microsPerDay + micros)
+			length, err := d.grid.at(periods.Spans[place(periods, i)], phases.Spans[place(phases, i)], zones.Strs[place(zones, i)], times.Ints[place(times, i)])
+			if err != nil && failed == nil {
+				failed = err
+			}
+			d.sums[g].add(length)
 		}
 	})
-	return nil
+	return failed
 }
 
 func (d *durations) summarize(group int32, row *summaryInput) {
 	d.some[group] = d.some[group] || row.count() > 0
 	if row.qualities.Has(columnar.Good) {
-		d.sums[group].add(row.Counts[columnar.Good] * row.series.Grid.Period)
+		d.sums[group].add(row.Covered)
 	}
 }
 

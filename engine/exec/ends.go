@@ -57,7 +57,7 @@ func (q *query) buildEnds(n *plan.Sort, scan *plan.Scan, steps []plan.Node, firs
 		all, width := columnar.Range{}, int64(columnar.MaxTime)
 		for i := range begins {
 			all = hull(all, hull(begins[i], ends[i]))
-			width = min(width, firstWindow*b.sel.Series[i].Grid.BlockLen*b.sel.Series[i].Grid.Period)
+			width = min(width, firstWindow*b.sel.Series[i].Grid.BlockLen*b.sel.Series[i].Grid.Nominal())
 		}
 		for all.From < all.To && int64(s.len()) < first {
 			window := columnar.Range{From: all.From, To: min(all.From+width, all.To)}

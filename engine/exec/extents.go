@@ -15,8 +15,25 @@ const extentWidth = 64 * microsPerDay
 
 // coarse is the number of blocks of a series in a bin of about extentWidth.
 func coarse(s columnar.Series) int64 {
-	block := s.Grid.Period * s.Grid.BlockLen
+	block := s.Grid.Nominal() * s.Grid.BlockLen
 	return (extentWidth + block - 1) / block
+}
+
+// blockBins are bins of so many blocks of a grid.
+type blockBins struct {
+	grid   columnar.Grid
+	blocks int64
+}
+
+// Bin returns the bin that holds an instant.
+func (b blockBins) Bin(t int64) zone.Bin {
+	first := b.grid.Block(b.grid.Slot(t))
+	if first %= b.blocks; first < 0 {
+		first += b.blocks
+	}
+	first = b.grid.Block(b.grid.Slot(t)) - first
+	from := b.grid.BlockTime(first)
+	return zone.Bin{From: from, To: b.grid.BlockTime(first + b.blocks), Local: from}
 }
 
 // extents returns for each series about where in its ranges it has samples: a
@@ -39,7 +56,7 @@ func (q *query) ends(ctx context.Context, b *binding, blocks func(columnar.Serie
 	sel.Qualities, sel.Counters, sel.Decode, sel.Stats, sel.Bounds = columnar.OnlyGood, nil, false, 0, nil
 	sel.Bins = make([]columnar.Bins, len(sel.Series))
 	for i, s := range sel.Series {
-		sel.Bins[i] = fixedBins{width: s.Grid.Period * s.Grid.BlockLen * blocks(s), zone: zone.UTC}
+		sel.Bins[i] = blockBins{grid: s.Grid, blocks: blocks(s)}
 	}
 	first, last = make([]columnar.Range, len(sel.Series)), make([]columnar.Range, len(sel.Series))
 	in, err := q.Source.Summaries(ctx, sel)

@@ -33,7 +33,7 @@ func scanOf(t *plan.Table, names ...string) *plan.Scan {
 // allSamples is a scan of what the tests of aggregates need.
 func allSamples() *plan.Scan {
 	return scanOf(plan.Samples, "series", "time", "value", "int_value", "text", "quality", "local_time",
-		"series.interpolation", "series.sample_t", "series.zone", "series.labels")
+		"series.interpolation", "series.sample_t", "series.zone", "series.phase", "series.labels")
 }
 
 // col returns a column of a node by name.

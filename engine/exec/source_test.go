@@ -166,7 +166,7 @@ func (s *source) Summaries(_ context.Context, sel columnar.Selection) (columnar.
 					end := min(to, g.SlotAtOrAfter(min(bin.To, columnar.MaxTime)))
 					first, last := int(from-b.First), int(end-b.First)
 					row := columnar.SummaryRow{Series: int32(i), Time: bin.From, Local: bin.Local, Counts: columnar.CountQualities(b, first, last)}
-					row.Summary = columnar.Summarize(b, first, last, sel.Qualities, sel.Stats)
+					row.Summary, row.Covered = g.Summarize(b, first, last, sel.Qualities, sel.Stats), g.Covered(b, first, last)
 					if row.Counts.Total() > 0 {
 						rows.Append(&row)
 					}

@@ -154,7 +154,7 @@ func (c *columns) givenInstants(t *target, rows []int32) ([]int64, error) {
 func (t *target) begins(stamps []int64) []int64 {
 	if t.meta.LabelEnd {
 		for i := range stamps {
-			stamps[i] -= t.meta.Grid.Period
+			stamps[i] = t.meta.Grid.Back(stamps[i])
 		}
 	}
 	return stamps

@@ -23,7 +23,7 @@ var (
 	whenSampled = []string{"time"}
 	onPath      = []string{"series", "time"}
 	alongPath   = []string{"series", "time", "interpolation"}
-	perSlot     = []string{"sample_t"}
+	perSlot     = []string{"sample_t", "time", "zone", "phase"}
 )
 
 const (
@@ -76,7 +76,7 @@ var aggregateTable = []aggregateSignature{
 	{"state_changes(value bigint) bigint", onPath, 0, 0, "How often the value of a series differs from the one before it."},
 	{"state_changes(value text) bigint", onPath, 0, 0, "How often the value of a series differs from the one before it."},
 	{"good_pct(quality text) double", nil, 0, mergeable, "Of 100 samples, how many are good."},
-	{"good_duration(quality text) interval", perSlot, 0, mergeable, "The time covered by good samples, each as long as its series' sample period."},
+	{"good_duration(quality text) interval", perSlot, columnar.StatCover, mergeable, "The time covered by good samples, each as long as its slot."},
 	{"duration_in(value double, state double) interval", perSlot, 0, 0, "The time covered by samples with that value."},
 	{"duration_in(value bigint, state bigint) interval", perSlot, 0, 0, "The time covered by samples with that value."},
 	{"duration_in(value text, state text) interval", perSlot, 0, 0, "The time covered by samples with that text or quality."},
@@ -113,7 +113,7 @@ func declareAggregates() map[string][]*AggregateFunc {
 		for _, sh := range (signature{text: s.text}).shapes() {
 			byName[sh.name] = append(byName[sh.name], &AggregateFunc{
 				Name: sh.name, Args: sh.args, Names: sh.names, Result: sh.result,
-				Implicit: s.implicit, Path: len(s.implicit) > 1, WithinGroup: s.flags&withinGroup != 0,
+				Implicit: s.implicit, Path: len(s.implicit) > 1 && s.implicit[0] == "series", WithinGroup: s.flags&withinGroup != 0,
 				Stats: s.merges, Merges: s.flags&mergeable != 0, Doc: s.doc,
 			})
 		}

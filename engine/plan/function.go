@@ -50,7 +50,7 @@ type AggregateFunc struct {
 	// Implicit are names of columns of the samples in scope which lowering appends
 	// to the call's arguments, after those in Args and in this order: series (Text)
 	// and time (Timestamptz) of the sample, zone (Text), interpolation (Text) and
-	// sample_t (Interval) of its series. So an Aggregation has
+	// sample_t and phase (Interval) of its series. So an Aggregation has
 	// len(Args) + len(Implicit) arguments.
 	Implicit []string
 	// Path aggregates follow each series through time: their Implicit begins with

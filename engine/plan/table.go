@@ -51,6 +51,7 @@ var Series = &Table{Schema: "public", Name: "series", Cols: []Field{
 	{Name: "id", Type: Bigint},
 	{Name: "created", Type: Timestamptz},
 	{Name: "retention", Type: Interval},
+	{Name: "phase", Type: Interval},
 }}
 
 // Edits is the table of edits.

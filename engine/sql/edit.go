@@ -141,7 +141,7 @@ func seriesTarget(name string, pos int) error {
 		return unknownOf(plan.Series, name, changeable, pos)
 	case !slices.Contains(changeable, name):
 		return plan.Errorf(pos, plan.CodePrivilege, "column %q of series cannot be changed", name).
-			WithHint("A series' type, sample_t and block_n are fixed when it is made; make another series.")
+			WithHint("A series' type, sample_t, phase and block_n are fixed when it is made; make another series.")
 	}
 	return nil
 }

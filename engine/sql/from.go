@@ -41,10 +41,11 @@ type visible struct {
 // implicitTypes are the implicit columns (plan.AggregateFunc) and their types.
 var implicitTypes = map[string]plan.Type{
 	"series": plan.Text, "time": plan.Timestamptz, "zone": plan.Text, "interpolation": plan.Text, "sample_t": plan.Interval,
+	"phase": plan.Interval,
 }
 
 // implicitNames are their names, in the order in which tables carry them.
-var implicitNames = []string{"series", "time", "zone", "interpolation", "sample_t"}
+var implicitNames = []string{"series", "time", "zone", "interpolation", "sample_t", "phase"}
 
 // implicitColumn is an implicit column of a table, known by its number.
 type implicitColumn struct {

@@ -17,7 +17,7 @@ var writable = map[*plan.Table]struct {
 }{
 	plan.Samples: {[]string{"series", "time", "value", "int_value", "text", "quality", "status"}, 2},
 	plan.Series: {[]string{
-		"series", "type", "sample_t", "block_n", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description",
+		"series", "type", "sample_t", "phase", "block_n", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description",
 		"retention",
 	}, 1},
 }

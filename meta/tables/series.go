@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/meta"
 )
 
@@ -54,7 +56,7 @@ func nextGeneration(ctx context.Context, tx *sql.Tx) (generation int64, err erro
 	return generation, err
 }
 
-const seriesColumns = `id, name, type, period, block_len, interpolation, zone, unit, low, high, label_end, codec, labels, description, states, created, retention`
+const seriesColumns = `id, name, type, period, block_len, interpolation, zone, unit, low, high, label_end, codec, labels, description, states, created, retention, phase, months, days`
 
 const selectSeries = `SELECT ` + seriesColumns + ` FROM series`
 
@@ -65,15 +67,17 @@ func (c *Catalog) insertSeries(ctx context.Context, tx *sql.Tx, series []meta.Se
 }
 
 func (c *Catalog) putSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64, conflict string) (int64, error) {
-	return c.insert(ctx, tx, `INSERT INTO series (`+seriesColumns+`, changed)`, conflict, 18, len(series), func(i int) ([]any, error) {
+	return c.insert(ctx, tx, `INSERT INTO series (`+seriesColumns+`, changed)`, conflict, 21, len(series), func(i int) ([]any, error) {
 		s := &series[i]
 		states, err := json.Marshal(s.States)
 		if err != nil {
 			return nil, fmt.Errorf("series %q: states: %w", s.Name, err)
 		}
+		period := s.Grid.Width()
 		return []any{
-			s.ID, s.Name, int64(s.Type), s.Grid.Period, s.Grid.BlockLen, int64(s.Interpolation), s.Zone, s.Unit, s.Low, s.High,
-			s.LabelEnd, s.Codec, s.Labels, s.Description, string(states), s.Created, s.Retention, generation,
+			s.ID, s.Name, int64(s.Type), period.Micros, s.Grid.BlockLen, int64(s.Interpolation), s.Zone, s.Unit, s.Low, s.High,
+			s.LabelEnd, s.Codec, s.Labels, s.Description, string(states), s.Created, s.Retention, s.Grid.Phase,
+			int64(period.Months), int64(period.Days), generation,
 		}, nil
 	})
 }
@@ -81,10 +85,15 @@ func (c *Catalog) putSeries(ctx context.Context, tx *sql.Tx, series []meta.Serie
 // scanSeries reads a row of selectSeries.
 func scanSeries(rows *sql.Rows) (s meta.Series, err error) {
 	var states []byte
-	err = rows.Scan(&s.ID, &s.Name, &s.Type, &s.Grid.Period, &s.Grid.BlockLen, &s.Interpolation, &s.Zone, &s.Unit, &s.Low, &s.High,
-		&s.LabelEnd, &s.Codec, &s.Labels, &s.Description, &states, &s.Created, &s.Retention)
+	var period zone.Width
+	var blockLen, phase int64
+	err = rows.Scan(&s.ID, &s.Name, &s.Type, &period.Micros, &blockLen, &s.Interpolation, &s.Zone, &s.Unit, &s.Low, &s.High,
+		&s.LabelEnd, &s.Codec, &s.Labels, &s.Description, &states, &s.Created, &s.Retention, &phase, &period.Months, &period.Days)
 	if err != nil {
 		return meta.Series{}, err
+	}
+	if s.Grid, err = columnar.RestoreGrid(period, s.Zone, phase, blockLen); err != nil {
+		return meta.Series{}, fmt.Errorf("series %q: %w", s.Name, err)
 	}
 	if err := json.Unmarshal(states, &s.States); err != nil {
 		return meta.Series{}, fmt.Errorf("series %q: states: %w", s.Name, err)

@@ -60,7 +60,7 @@ type seat struct {
 // seat finds the slot of a sample.
 func (t *target) seat(instant int64) seat {
 	if t.meta.LabelEnd {
-		instant -= t.meta.Grid.Period
+		instant = t.meta.Grid.Back(instant)
 	}
 	slot := t.meta.Grid.Slot(instant)
 	begin := t.meta.Grid.Time(slot)
