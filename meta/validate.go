@@ -26,7 +26,7 @@ const (
 // WithDefaults.
 func (s Series) Validate() error {
 	checks := []func() error{
-		s.checkName, s.checkType, s.Grid.Validate, s.checkZone, s.checkLimits, s.checkCodec, s.checkTexts, s.checkLabels, s.checkStates, s.checkRetention,
+		s.checkName, s.checkType, s.checkZone, s.Grid.Validate, s.checkLimits, s.checkCodec, s.checkTexts, s.checkLabels, s.checkStates, s.checkRetention,
 	}
 	for _, check := range checks {
 		if err := check(); err != nil {
