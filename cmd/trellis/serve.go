@@ -80,6 +80,9 @@ func serve(ctx context.Context, cmd *cobra.Command, config *serveConfig) (err er
 	if err := s.open(ctx); err != nil {
 		return err
 	}
+	for _, name := range unknownVariables(cmd.Flags(), os.Environ()) {
+		s.logger.Warn("the environment has a variable that is no setting", "name", name, "see", "trellis serve --help")
+	}
 	defer func() { err = errors.Join(err, s.db.Close(context.WithoutCancel(ctx))) }()
 	if s.lis, err = net.Listen("tcp", config.Listen); err != nil {
 		return listenError(err, "--listen", config.Listen)

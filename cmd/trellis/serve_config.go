@@ -144,19 +144,25 @@ func loadServeConfig(flags *pflag.FlagSet) (*serveConfig, error) {
 			if flags.Lookup(key) == nil || key == "config" {
 				return nil, fmt.Errorf("configuration file %s: there is no setting %q: see trellis serve --help", path, key)
 			}
+			if err := checkText(flags.Lookup(key), k.Get(key)); err != nil {
+				return nil, fmt.Errorf("configuration file %s: %w", path, err)
+			}
 		}
 	}
+	var wrong error
 	environment := env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: func(name, value string) (string, any) {
 		key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
 		switch {
 		case flags.Lookup(key) == nil || key == "config":
 			return "", nil // of some other program of ours
+		case flags.Lookup(key).Value.Type() == "duration":
+			wrong = errors.Join(wrong, checkText(flags.Lookup(key), value))
 		case key == "user" || key == "admin":
 			return key, strings.Split(value, ",")
 		}
 		return key, value
 	}})
-	if err := k.Load(environment, nil); err != nil {
+	if err := errors.Join(k.Load(environment, nil), wrong); err != nil {
 		return nil, fmt.Errorf("environment: %w", err)
 	}
 	if err := k.Load(posflag.Provider(flags, ".", k), nil); err != nil {
@@ -169,6 +175,36 @@ func loadServeConfig(flags *pflag.FlagSet) (*serveConfig, error) {
 	return &c, c.check()
 }
 
+// checkText refuses a time without a unit, or a negative one, in the file or the
+// environment as its flag does.
+func checkText(flag *pflag.Flag, value any) error {
+	if flag.Value.Type() != "duration" {
+		if n, ok := value.(int); ok && n < 0 {
+			return fmt.Errorf("%s: %d: it cannot be negative", flag.Name, n)
+		}
+		return nil
+	}
+	text := fmt.Sprint(value)
+	if d, err := time.ParseDuration(text); err != nil || d < 0 || strings.Trim(text, "0123456789") == "" {
+		return fmt.Errorf("%s: %q: write a time with its unit, such as %s", flag.Name, text, flag.DefValue)
+	}
+	return nil
+}
+
+// unknownVariables returns the names of environment variables that look like settings of
+// the server and are none.
+func unknownVariables(flags *pflag.FlagSet, environ []string) (unknown []string) {
+	for _, entry := range environ {
+		name, _, _ := strings.Cut(entry, "=")
+		short, ok := strings.CutPrefix(name, envPrefix)
+		if ok && flags.Lookup(strings.ReplaceAll(strings.ToLower(short), "_", "-")) == nil {
+			unknown = append(unknown, name)
+		}
+	}
+	slices.Sort(unknown)
+	return unknown
+}
+
 // check reports the first setting that cannot be.
 func (c *serveConfig) check() error {
 	switch {
@@ -178,6 +214,8 @@ func (c *serveConfig) check() error {
 		return errors.New("--tls-cert and --tls-key go together: give both or neither")
 	case c.TLSClientCA != "" && c.TLSCert == "":
 		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
+	case c.ShutdownTimeout < 0:
+		return fmt.Errorf("--shutdown-timeout %s: write a time such as 30s", c.ShutdownTimeout)
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return fmt.Errorf("--log-format %q: use text or json", c.LogFormat)
 	}

@@ -370,3 +370,28 @@ func TestAddressesThatCannotBeHadAreExplained(t *testing.T) {
 		}
 	}
 }
+
+func TestTimesInTheFileAndTheEnvironmentNeedAUnit(t *testing.T) {
+	for text, want := range map[string]string{
+		"grace: 5": "grace", "grace: -5m": "grace", "lease-ttl: 30": "lease-ttl", "shutdown-timeout: 1.5": "shutdown-timeout",
+		"segment-size: -5": "segment-size", "shutdown-timeout: \"0\"": "shutdown-timeout",
+	} {
+		path := filepath.Join(t.TempDir(), "trellis.yaml")
+		if err := os.WriteFile(path, []byte("data: d\n"+text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config(t, "--config", path); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+	t.Setenv("TRELLIS_GRACE", "5")
+	if _, err := config(t, "--data", "d"); err == nil || !strings.Contains(err.Error(), `grace: "5": write a time with its unit, such as 15m`) {
+		t.Errorf("in the environment: %v", err)
+	}
+	cmd := &cobra.Command{}
+	addServeFlags(cmd.Flags())
+	got := unknownVariables(cmd.Flags(), []string{"TRELLIS_GARCE=5m", "TRELLIS_LOG_LEVEL=info", "HOME=/", "TRELLIS_CONFIG=x"})
+	if !reflect.DeepEqual(got, []string{"TRELLIS_GARCE"}) {
+		t.Errorf("unknown are %q", got)
+	}
+}
