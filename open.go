@@ -94,7 +94,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
 		RequireReason: opts.RequireReason, Admins: opts.Admins,
-		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries,
+		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries, SmallMemory: opts.Memory.Small,
 	})
 	return &DB{Engine: questions, Store: cells, Catalog: catalog, Memory: opts.Memory, Storage: storage}, nil
 }

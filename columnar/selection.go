@@ -53,6 +53,9 @@ type Selection struct {
 	// Memory, where not nil, counts the bytes that the scan holds on their way to its
 	// reader.
 	Memory Memory
+	// BatchBytes is about how many bytes a batch of samples has at most; 0: what
+	// 65,536 rows have. A batch has a whole block in any case.
+	BatchBytes int64
 }
 
 // Memory counts the bytes that are held on somebody's behalf. It is safe for concurrent
@@ -82,3 +85,11 @@ const (
 	ColEdit                         // edit: uint8, a Mark
 	ColEditID                       // edit_id: int64, null where Unedited
 )
+
+// Pauses is a Memory that tells a scan when nobody reads it.
+type Pauses interface {
+	// OnPause has f called whenever the scan's reader pauses, between two calls of
+	// Next, until remove is called. A scan then gives up what it has prepared and keeps
+	// its place; the next call of Next goes on there.
+	OnPause(f func()) (remove func())
+}

@@ -55,6 +55,7 @@ type Options struct {
 
 	Memory       *memory.Budget // shown as system.memory; nil: nothing is
 	SharedMemory *memory.Part   // what all statements may hold together; nil: no limit
+	SmallMemory  *memory.Part   // what is kept for statements that need little; nil: nothing
 
 	// RequireReason refuses edits without a reason (trellis.reason).
 	RequireReason bool

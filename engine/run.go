@@ -51,7 +51,7 @@ func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params [
 	summaries, _ := s.Value("trellis.summaries")
 	r.options = exec.Options{
 		Source: e.opts.Store, Series: view.table, Tables: e.tables(s, view), Functions: r.functions(), AsOf: r.past.at, Env: env,
-		Memory: e.opts.QueryMemory, Shared: e.opts.SharedMemory, Workers: e.opts.Workers, Decode: summaries == "off",
+		Memory: e.opts.QueryMemory, Shared: e.opts.SharedMemory, Small: e.opts.SmallMemory, Workers: e.opts.Workers, Decode: summaries == "off",
 	}
 	return r, nil
 }
@@ -175,6 +175,14 @@ func (e *Engine) ended(ctx context.Context, err error) error {
 		return fmt.Errorf("%w; restore that file from a backup: everything that does not need it can still be read", err)
 	}
 	return err
+}
+
+// Pause gives back memory while nobody reads the rows: the statement keeps its place and
+// goes on with the next Next. It may be called while no Next runs.
+func (w *watched) Pause() {
+	if p, ok := w.in.(interface{ Pause() }); ok {
+		p.Pause()
+	}
 }
 
 // Close ends the statement.

@@ -42,6 +42,7 @@ var settings = map[string]setting{
 	"timezone":                    {"UTC", "The session's time zone.", checkZone},
 	"application_name":            {"", "The client's name, for system.queries.", checkAny},
 	"statement_timeout":           {"0", "Milliseconds after which a statement is cancelled; 0 for never.", checkMillis},
+	"trellis.idle_stream_timeout": {"600000", "Milliseconds after which a result that its client does not read is ended; 0 for never.", checkMillis},
 	"trellis.summaries":           {"on", "Whether aggregates may be answered from block summaries.", checkSwitch},
 	"trellis.reason":              {"", "Why edits of this session are made.", checkText},
 	"trellis.source":              {"", "Where the data of this session's edits comes from.", checkText},

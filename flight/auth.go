@@ -21,6 +21,12 @@ const (
 	authHeader  = "authorization"
 	legacyToken = "auth-token-bin" // where clients of the first Flight handshake send their token
 	tokenLife   = 24 * time.Hour
+
+	// A handshake is read before anybody knows from whom it is: few at a time, of
+	// which each has to come soon and to be small.
+	handshakes     = 2
+	handshakeTime  = 5 * time.Second
+	handshakeBytes = 16 << 10
 )
 
 // authenticate returns the name of the user who calls: that of a bearer token, or of
@@ -126,7 +132,7 @@ func (s *Server) shakeHands(stream flight.FlightService_HandshakeServer, md meta
 	if s.opts.Users == nil || len(md.Get(authHeader)) > 0 {
 		return s.authenticate(md)
 	}
-	request, err := stream.Recv()
+	request, err := s.hand(stream)
 	if errors.Is(err, io.EOF) {
 		return s.authenticate(md)
 	}
@@ -138,4 +144,37 @@ func (s *Server) shakeHands(stream flight.FlightService_HandshakeServer, md meta
 		return s.authenticate(md)
 	}
 	return basic.GetUsername(), s.checkPassword(basic.GetUsername(), basic.GetPassword())
+}
+
+// hand reads the first message of a handshake, when its turn comes.
+func (s *Server) hand(stream flight.FlightService_HandshakeServer) (*pb.HandshakeRequest, error) {
+	timer := time.NewTimer(handshakeTime)
+	defer timer.Stop()
+	late := status.Errorf(codes.DeadlineExceeded, "the handshake did not come within %s: send credentials in the header authorization instead", handshakeTime)
+	select {
+	case s.shaking <- struct{}{}:
+	case <-timer.C:
+		return nil, late
+	case <-stream.Context().Done():
+		return nil, stream.Context().Err()
+	}
+	type answer struct {
+		request *pb.HandshakeRequest
+		err     error
+	}
+	read := make(chan answer, 1)
+	go func() { // ends with the call
+		defer func() { <-s.shaking }()
+		request, err := stream.Recv()
+		read <- answer{request, err}
+	}()
+	select {
+	case a := <-read:
+		if len(a.request.GetPayload()) > handshakeBytes {
+			return nil, status.Errorf(codes.ResourceExhausted, "the handshake has %d bytes, more than %d", len(a.request.GetPayload()), handshakeBytes)
+		}
+		return a.request, a.err
+	case <-timer.C:
+		return nil, late
+	}
 }

@@ -46,6 +46,8 @@
 //     else.
 //   - F6: a batch that comes in is decoded when there is memory for all that becomes of
 //     it. Until then its stream is not read, so a full server slows its clients.
+//   - F8: a statement whose client does not read gives back all memory but one batch and
+//     keeps its place; after trellis.idle_stream_timeout it ends.
 //   - F7: a stream of samples that is an edit is committed when the client has ended
 //     it, and in no other case: a call that is cancelled, breaks, or has a batch that
 //     is refused leaves nothing.

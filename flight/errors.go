@@ -98,8 +98,6 @@ func toStatus(err error) *status.Status {
 // codeOf returns the code of an error that is no mistake of a user.
 func codeOf(err error) codes.Code {
 	switch {
-	case errors.Is(err, errShutdown):
-		return codes.Unavailable
 	case errors.Is(err, context.Canceled):
 		return codes.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -156,6 +154,8 @@ var sqlStates = map[string]codes.Code{
 	plan.CodeUndefObject:   codes.NotFound,
 	plan.CodeUnique:        codes.AlreadyExists,
 	plan.CodePrivilege:     codes.PermissionDenied,
+	plan.CodeShutdown:      codes.Unavailable,
+	plan.CodeIdle:          codes.Aborted,
 	plan.CodeQueryCanceled: codes.Aborted, // by the server: clients take Canceled for their own doing
 
 	"0A": codes.Unimplemented,      // feature not supported

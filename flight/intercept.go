@@ -11,12 +11,27 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
 )
 
 const (
 	servicePrefix   = "/arrow.flight.protocol.FlightService/"
 	handshakeMethod = servicePrefix + "Handshake"
 )
+
+// tap refuses calls without credentials before their messages are read. It runs in the
+// connection's reader, so it does nothing else.
+func (s *Server) tap(ctx context.Context, info *tap.Info) (_ context.Context, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.finish(info.FullMethodName, p, nil)
+		}
+	}()
+	if strings.HasPrefix(info.FullMethodName, servicePrefix) && info.FullMethodName != handshakeMethod {
+		_, err = s.authenticate(info.Header)
+	}
+	return ctx, err
+}
 
 // unary is the interceptor of calls with one message in each direction.
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
@@ -45,7 +60,7 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 // what they are.
 func because(ctx context.Context, err error) error {
 	cause := context.Cause(ctx)
-	if errors.Is(cause, errShutdown) && errors.Is(err, context.Canceled) {
+	if errors.Is(cause, errShutdown) && (errors.Is(err, context.Canceled) || status.Code(err) == codes.Canceled) {
 		return cause
 	}
 	return err

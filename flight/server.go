@@ -13,12 +13,10 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/flight"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/status"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/memory"
@@ -72,6 +70,10 @@ type Options struct {
 	Open bool
 }
 
+// window is what a stream's client may send before it is read, in bytes. It is fixed: one
+// that grows with the line would let unread messages grow with it.
+const window = 1 << 18
+
 // maxMessageBytes is the largest message by default.
 const maxMessageBytes = 64 << 20
 
@@ -79,6 +81,7 @@ const maxMessageBytes = 64 << 20
 type Server struct {
 	opts    Options
 	seal    sealer
+	shaking chan struct{} // has an entry for each handshake whose payload is read
 	grpc    *grpc.Server
 	health  *health.Server
 	running running
@@ -91,10 +94,14 @@ type Server struct {
 }
 
 // errStopping ends the streams that are written when Shutdown begins.
-var errStopping = status.Error(codes.Unavailable, "the server is shutting down; what was acknowledged is stored")
+var errStopping error = plan.Errorf(0, plan.CodeShutdown, "the server is shutting down; what was acknowledged is stored")
 
 // errShutdown ends the calls that outlast Shutdown's deadline.
-var errShutdown = fmt.Errorf("the server is shutting down: %w", context.Canceled)
+var errShutdown error = plan.Errorf(0, plan.CodeShutdown, "the server is shutting down").
+	WithHint("run the statement again when the server is back: one that writes has written nothing, or all of it")
+
+// farewell is how long the calls that Shutdown has cancelled have to tell their clients.
+const farewell = 2 * time.Second
 
 // New returns a server that is ready to serve.
 func New(opts Options) (*Server, error) {
@@ -119,7 +126,7 @@ func New(opts Options) (*Server, error) {
 			return nil, fmt.Errorf("signing key: %w", err)
 		}
 	}
-	s := &Server{opts: opts, seal: sealer{opts.SigningKey}, health: health.NewServer(), stopping: make(chan struct{})}
+	s := &Server{opts: opts, seal: sealer{opts.SigningKey}, health: health.NewServer(), stopping: make(chan struct{}), shaking: make(chan struct{}, handshakes)}
 	s.life, s.die = context.WithCancelCause(context.Background())
 	s.grpc = grpc.NewServer(s.grpcOptions()...)
 	flight.RegisterFlightServiceServer(s.grpc, newService(s))
@@ -131,9 +138,13 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 	opts := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
+		grpc.InTapHandle(s.tap),
 		grpc.MaxRecvMsgSize(s.opts.MaxMessage),
+		grpc.InitialWindowSize(window), // what comes in unread, of a stream
+		grpc.InitialConnWindowSize(16 * window),
 		grpc.MaxSendMsgSize(max(s.opts.MaxMessage, maxMessageBytes)),
-		grpc.MaxConcurrentStreams(1024),
+		grpc.MaxConcurrentStreams(256),
+		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
@@ -188,7 +199,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	s.die(errShutdown)
-	s.grpc.Stop()
+	late := time.AfterFunc(farewell, s.grpc.Stop) // clients that do not listen
+	defer late.Stop()
 	<-ended
 	return fmt.Errorf("calls were cancelled: %w", ctx.Err())
 }

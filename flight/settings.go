@@ -32,6 +32,7 @@ func (s settings) with(name string, value *string) settings {
 
 // output is how rows are sent.
 type output struct {
+	bytes       int64      // of a batch, at most, about; 0: as many as may be
 	compression ipc.Option // nil: none
 	rows        int64      // rows of a batch, at most
 	naive       bool       // instants as timestamps without zone, in UTC

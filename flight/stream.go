@@ -14,10 +14,36 @@ import (
 	"github.com/trellisdb/trellis/columnar"
 )
 
-// send runs a statement and sends its rows.
+// send runs a statement and sends its rows. It returns as soon as the client has not
+// read for too long, while what waits for the client ends by itself.
 func (s *Server) send(stream flight.FlightService_DoGetServer, st *statement) (err error) {
 	ctx, cancel := context.WithCancelCause(stream.Context())
-	defer cancel(nil)
+	idle := &idleness{to: stream, ended: make(chan error, 1)}
+	sent := make(chan error, 1)
+	go func() {
+		defer cancel(nil)
+		var err error
+		defer func() {
+			if p := recover(); p != nil {
+				err = s.finish("DoGet", p, nil)
+			}
+			sent <- err
+		}()
+		err = s.sendAll(ctx, cancel, idle, st)
+	}()
+	select {
+	case err := <-sent:
+		return err
+	case <-s.life.Done():
+		return inStatement(errShutdown, st.text)
+	case err := <-idle.ended:
+		cancel(err)
+		return inStatement(err, st.text)
+	}
+}
+
+// sendAll runs a statement and sends its rows.
+func (s *Server) sendAll(ctx context.Context, cancel context.CancelCauseFunc, stream *idleness, st *statement) (err error) {
 	if st.id != "" {
 		defer s.running.add(st.id, cancel)()
 	}
@@ -30,7 +56,10 @@ func (s *Server) send(stream flight.FlightService_DoGetServer, st *statement) (e
 		return err
 	}
 	defer func() { err = inStatement(errors.Join(err, in.Close()), st.text) }()
-	if err := sendRows(ctx, stream, in, st.settings.output()); err != nil {
+	stream.watch(in, w.session)
+	out := st.settings.output()
+	out.bytes = int64(s.opts.MaxMessage / 8) // little where there is little memory
+	if err := sendRows(ctx, stream, in, out); err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, errCancelled) {
 			return cause
 		}
@@ -50,7 +79,10 @@ func sendRows(ctx context.Context, to flight.DataStreamWriter, in columnar.Strea
 	}
 	w := flight.NewRecordWriter(to, options...)
 	defer func() { err = errors.Join(err, w.Close()) }() // sends the schema where there was no batch
-	p := parcel{schema: schema, rows: out.rows}
+	p := parcel{schema: schema, rows: out.rows, bytes: maxBatchBytes}
+	if out.bytes > 0 {
+		p.bytes = min(out.bytes, maxBatchBytes)
+	}
 	defer p.drop()
 	for {
 		batch, err := in.Next(ctx)
@@ -88,6 +120,7 @@ func (o output) schema(s *arrow.Schema) *arrow.Schema {
 type parcel struct {
 	schema *arrow.Schema
 	rows   int64 // of a batch, at most
+	bytes  int64 // of a batch, at most, about
 
 	held      []arrow.RecordBatch
 	heldRows  int64
@@ -100,8 +133,8 @@ func (p *parcel) add(batch arrow.RecordBatch, write func(arrow.RecordBatch) erro
 	if n == 0 {
 		return nil
 	}
-	large := n >= p.rows/2 || size >= maxBatchBytes/2
-	if large || p.heldRows+n > p.rows || p.heldBytes+size > maxBatchBytes {
+	large := n >= p.rows/2 || size >= p.bytes/2
+	if large || p.heldRows+n > p.rows || p.heldBytes+size > p.bytes {
 		if err := p.flush(write); err != nil {
 			return err
 		}
@@ -159,7 +192,7 @@ func (p *parcel) drop() {
 // cut sends a batch in pieces that are small enough.
 func (p *parcel) cut(batch arrow.RecordBatch, size int64, write func(arrow.RecordBatch) error) error {
 	n := batch.NumRows()
-	pieces := max((n+p.rows-1)/p.rows, (size+maxBatchBytes-1)/maxBatchBytes)
+	pieces := max((n+p.rows-1)/p.rows, (size+p.bytes-1)/p.bytes)
 	if pieces <= 1 || n <= 1 {
 		sent := p.dress(batch)
 		defer sent.Release()

@@ -119,6 +119,19 @@ func (r *room) give(n int64) {
 	}
 }
 
+// pause gives back what tasks took whose results were not taken, when none runs.
+func (r *room) pause() {
+	if r.memory == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.mu.tasks {
+		r.give(n)
+	}
+	r.mu.tasks = nil
+}
+
 // close gives everything back, when no task runs any more.
 func (r *room) close() {
 	if r.memory == nil {

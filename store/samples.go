@@ -34,12 +34,65 @@ func (s *Store) Samples(ctx context.Context, sel columnar.Selection) (columnar.S
 	}
 	schema := columnar.SampleSchema(sel.Columns)
 	scan := &sampleScan{sel: &sel, view: v, schema: schema, room: newRoom(sel.Memory)}
-	p := newPipeline(ctx, s.workers, arrow.RecordBatch.Release, scan.plan)
+	r := &resumed{start: func(skip int) *pipeline[arrow.RecordBatch] {
+		return newPipeline(ctx, s.workers, arrow.RecordBatch.Release, scan.from(skip))
+	}, room: scan.room}
+	r.pipeline = r.start(0)
+	remove := func() {}
+	if m, ok := sel.Memory.(columnar.Pauses); ok {
+		remove = m.OnPause(r.pause)
+	}
 	return &stream{
 		schema: schema,
-		next:   func(ctx context.Context) (arrow.RecordBatch, error) { return nextRows(ctx, p, scan.room) },
-		close:  func() { p.close(); scan.room.close(); v.release() },
+		next:   r.next,
+		close:  func() { remove(); r.close(); v.release() },
 	}, nil
+}
+
+// resumed is a pipeline of batches that can be paused: it then keeps its place, the
+// number of batches that were taken, and nothing else. What it reads is pinned, so that
+// the same tasks are made again.
+type resumed struct {
+	start    func(skip int) *pipeline[arrow.RecordBatch]
+	room     *room
+	pipeline *pipeline[arrow.RecordBatch] // nil: paused
+	taken    int
+}
+
+// pause ends the pipeline and gives back what it holds.
+func (r *resumed) pause() {
+	if r.pipeline != nil && r.pipeline.err == nil {
+		r.pipeline.close()
+		r.pipeline = nil
+		r.room.pause()
+	}
+}
+
+// next returns the next batch that has rows.
+func (r *resumed) next(ctx context.Context) (arrow.RecordBatch, error) {
+	if r.pipeline == nil {
+		r.pipeline = r.start(r.taken)
+	}
+	for {
+		r.room.next()
+		batch, err := r.pipeline.next(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.room.taken()
+		r.taken++
+		if batch.NumRows() > 0 {
+			return batch, nil
+		}
+		batch.Release()
+	}
+}
+
+func (r *resumed) close() {
+	if r.pipeline != nil {
+		r.pipeline.close()
+	}
+	r.room.close()
 }
 
 // nextRows returns the pipeline's next batch that has rows.
@@ -110,6 +163,7 @@ type sampleScan struct {
 	view   *view
 	schema *arrow.Schema
 	room   *room
+	skip   int // tasks that were taken before a pause
 
 	// The task that is being put together.
 	slices []slice
@@ -123,6 +177,12 @@ type slice struct {
 	piece    *piece
 	entry    int // of the piece, where it is a run
 	from, to int
+}
+
+// from returns the plan of the scan without its first tasks.
+func (s *sampleScan) from(skip int) func(ctx context.Context, emit func(task[arrow.RecordBatch]) error) error {
+	s.skip, s.slices, s.rows, s.bytes = skip, nil, 0, 0
+	return s.plan
 }
 
 // plan emits the tasks of the scan.
@@ -144,6 +204,11 @@ func (s *sampleScan) plan(ctx context.Context, emit func(task[arrow.RecordBatch]
 
 // emit emits the task that was put together, when there is room for it.
 func (s *sampleScan) emit(ctx context.Context, emit func(task[arrow.RecordBatch]) error) error {
+	if s.skip > 0 {
+		s.skip--
+		s.cut()
+		return nil
+	}
 	if err := s.room.begin(ctx, s.taskBytes()); err != nil {
 		return err
 	}
@@ -211,7 +276,7 @@ func (s *sampleScan) addBlock(ctx context.Context, i int32, p *piece, entry int,
 	if s.sel.Series[i].Type == columnar.Text {
 		blocks = textBlocksPerTask
 	}
-	if len(s.slices) > 0 && (s.rows+rows > batchRows || len(s.slices) >= blocks || s.bytes+bytes > bytesPerTask) {
+	if len(s.slices) > 0 && (s.rows+rows > batchRows || len(s.slices) >= blocks || s.bytes+bytes > bytesPerTask || s.tooWide(rows)) {
 		if err := s.emit(ctx, emit); err != nil {
 			return err
 		}
@@ -220,6 +285,11 @@ func (s *sampleScan) addBlock(ctx context.Context, i int32, p *piece, entry int,
 	s.rows += rows
 	s.bytes += bytes
 	return nil
+}
+
+// tooWide reports whether so many rows more are too many bytes for one batch.
+func (s *sampleScan) tooWide(rows int64) bool {
+	return s.sel.BatchBytes > 0 && (s.rows+rows)*rowWidth(s.sel.Columns) > s.sel.BatchBytes
 }
 
 // wanted returns the number of samples of the wanted qualities.

@@ -54,6 +54,7 @@ type Parts struct {
 	Ingest     *Part // batches on their way into the head
 	Caches     *Part // indexes of segments
 	Queries    *Part // what statements hold, and the batches on their way to them
+	Small      *Part // statements that need little, when the others hold all of that
 }
 
 // NewParts makes the parts of a budget. Their order is that in which they are served.
@@ -65,6 +66,7 @@ type Parts struct {
 //	ingest       1/16    1/4
 //	caches       1/8     1/8
 //	queries      1/4     1/2
+//	small        1/16    1/16
 func NewParts(s Shares) *Parts {
 	b := NewBudget(s.Budget)
 	part := func(name string, least, most int64) *Part {
@@ -78,5 +80,6 @@ func NewParts(s Shares) *Parts {
 		Ingest:     part("ingest", 1, 4),
 		Caches:     part("caches", 2, 2),
 		Queries:    part("queries", 4, 8),
+		Small:      part("small", 1, 1),
 	}
 }

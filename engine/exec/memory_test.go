@@ -109,7 +109,7 @@ func TestStatementsWaitForTheirFloorAndAreRefusedBeyondIt(t *testing.T) {
 	o := exec.Options{Source: src, Series: table, Env: env(t), Workers: 1, Shared: part}
 	var open []columnar.Stream
 	for range 4 { // each has a quarter
-		s, err := exec.Run(t.Context(), optimized(t, o, "SELECT * FROM samples"), o)
+		s, err := exec.Run(t.Context(), optimized(t, o, "SELECT * FROM samples ORDER BY value"), o)
 		if err != nil {
 			t.Fatal(err)
 		}

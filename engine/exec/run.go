@@ -56,6 +56,7 @@ type Options struct {
 
 	Memory   int64        // bytes that the query may hold; 0: no limit
 	Shared   *memory.Part // what all queries may hold together; nil: no limit
+	Small    *memory.Part // what is kept for queries that need little; nil: nothing
 	Workers  int          // goroutines for aggregates; below 2: none but the caller's
 	Snapshot int64        // to read where a scan says nothing else; 0: the newest
 	Decode   bool         // compute summaries from samples, as if blocks had none
@@ -73,8 +74,16 @@ type query struct {
 // or set. Its scalar subqueries are run at once, the rest as the stream is read.
 // The stream's columns are the plan's; it must be closed.
 func Run(ctx context.Context, n plan.Node, o Options) (columnar.Stream, error) {
-	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared}}
-	if readsSamples(n) {
+	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared, stream: onlyPasses(n)}}
+	switch {
+	case !readsSamples(n):
+		q.memory.small = o.Small
+	case !o.Decode && !readsBlocks(n):
+		q.memory.small = o.Small
+		if err := q.memory.begin(ctx); err != nil {
+			return nil, err
+		}
+	default:
 		if err := q.memory.admit(ctx); err != nil {
 			return nil, err
 		}

@@ -60,6 +60,9 @@ func (q *query) openSamples(ctx context.Context, b *binding) (columnar.Stream, e
 		return s, nil
 	}
 	sel.Columns = neededText(sel)
+	if q.memory.stream && q.memory.part != nil && q.memory.part.Most() > 0 {
+		sel.BatchBytes = q.memory.part.Most() / batchShare
+	}
 	for i, f := range columnar.SampleSchema(sel.Columns).Fields() {
 		s.place[f.Name] = i
 	}

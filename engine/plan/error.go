@@ -53,6 +53,8 @@ const (
 	CodeUnknownSeries   = "42704"
 	CodeUnknownZone     = "22023"
 	CodeQueryCanceled   = "57014"
+	CodeShutdown        = "57P01" // the server stops
+	CodeIdle            = "57P05" // nobody read for too long
 	CodeOutOfMemory     = "53200"
 	CodeDiskFull        = "53100"
 	CodeCorrupt         = "XX001"
