@@ -141,7 +141,7 @@ func reportText(r *importer.Report) string {
 			made = ", created"
 		}
 		fmt.Fprintf(&b, "%s: %s, %s to %s, every %s%s\n", s.Name, count(s.Samples, "sample"), plan.FormatTimestamptz(s.First, nil),
-			plan.FormatTimestamptz(s.Last, nil), plan.FormatInterval(plan.Span{Micros: s.Period}), made)
+			plan.FormatTimestamptz(s.Last, nil), s.SampleT, made)
 	}
 	seconds := float64(r.Micros) / 1e6
 	fmt.Fprintf(&b, "%s in %.2f s: %s samples/s\n", count(r.Samples, "sample"), seconds, humanize.SIWithDigits(float64(r.Samples)/seconds, 1, ""))

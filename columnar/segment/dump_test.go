@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
 )
 
 var update = flag.Bool("update", false, "write testdata/format anew")
@@ -35,6 +36,21 @@ var goldens = []struct {
 	{"sums of many terms", func() *content {
 		c := randomContent(rand.New(rand.NewSource(9)), shape{wild: true}, 3, 16, 0)
 		return &content{series: c.series[:1], blocks: c.blocks[:1]}
+	}},
+	{"phases and calendars", func() *content {
+		c := randomContent(rand.New(rand.NewSource(12)), shape{}, 1, 8, 0)
+		c = &content{series: c.series[:3], blocks: c.blocks[:3]}
+		c.series[0].Grid.Phase = 900
+		for i, name := range []string{"Europe/Berlin", "Pacific/Apia"} {
+			z, err := zone.Load(name)
+			if err != nil {
+				panic(err)
+			}
+			if c.series[1+i].Grid, err = columnar.NewGrid([]zone.Width{{Days: 1}, {Months: 3}}[i], z, int64(i)*6*3600*1_000_000, 8); err != nil {
+				panic(err)
+			}
+		}
+		return c
 	}},
 	{"blocks with versions", func() *content {
 		c := randomContent(rand.New(rand.NewSource(11)), shape{gaps: 0.1}, 3, 8, 0.5)

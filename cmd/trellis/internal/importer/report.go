@@ -68,9 +68,10 @@ type SeriesReport struct {
 	Uncertain    int64  `json:"uncertain"`
 	Bad          int64  `json:"bad"`
 	GridReport
-	Period int64 `json:"sample_t_us"`
-	First  int64 `json:"first_us"` // instants at which slots begin, in microseconds
-	Last   int64 `json:"last_us"`
+	Period  int64  `json:"sample_t_us"` // 0: it is a calendar period
+	SampleT string `json:"sample_t"`
+	First   int64  `json:"first_us"` // instants at which slots begin, in microseconds
+	Last    int64  `json:"last_us"`
 }
 
 // count counts a sample whose slot begins at an instant.

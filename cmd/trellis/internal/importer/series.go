@@ -13,6 +13,7 @@ import (
 
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
@@ -41,7 +42,7 @@ type newSeries struct {
 // loadSeries asks for all series.
 func loadSeries(ctx context.Context, conn client.Conn) (table *seriesTable, err error) {
 	table = &seriesTable{known: map[string]meta.Series{}}
-	result, err := conn.Run(ctx, "SELECT series, type, sample_t, block_n, label, states FROM series", nil)
+	result, err := conn.Run(ctx, "SELECT series, type, sample_t, phase, block_n, zone, label, states FROM series", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,11 @@ func (s *seriesTable) learn(batch arrow.RecordBatch, row int) error {
 	return nil
 }
 
+// periodText prints a sample period.
+func periodText(w zone.Width) string {
+	return plan.FormatInterval(plan.Span{Months: w.Months, Days: w.Days, Micros: w.Micros})
+}
+
 // attribute returns a value as it is written in INSERT INTO series.
 func attribute(a arrow.Array, row int) string {
 	if a, ok := a.(*array.MonthDayNanoInterval); ok {
@@ -103,7 +109,7 @@ func (r *run) target(name string, v *valueColumn, col *column, at []int64) (*tar
 		}
 		m = *made
 	}
-	t := &target{meta: m, states: map[string]int64{}, report: &SeriesReport{Name: name, Created: !exists, Period: m.Grid.Period}}
+	t := &target{meta: m, states: map[string]int64{}, report: &SeriesReport{Name: name, Created: !exists, Period: m.Grid.Period, SampleT: periodText(m.Grid.Width())}}
 	for i, state := range m.States {
 		t.states[state] = int64(i)
 	}
