@@ -95,21 +95,6 @@ func (r *resumed) close() {
 	r.room.close()
 }
 
-// nextRows returns the pipeline's next batch that has rows.
-func nextRows(ctx context.Context, p *pipeline[arrow.RecordBatch], r *room) (arrow.RecordBatch, error) {
-	for {
-		r.next()
-		batch, err := p.next(ctx)
-		if err == nil {
-			r.taken()
-		}
-		if err != nil || batch.NumRows() > 0 {
-			return batch, err
-		}
-		batch.Release()
-	}
-}
-
 // stream is a columnar.Stream made of functions.
 type stream struct {
 	schema *arrow.Schema
