@@ -42,7 +42,22 @@ func compileCast(e *plan.Cast, env *Env) (node, error) {
 		return nothing{arg, e.To}, nil
 	}
 	k, ok := casts[[2]plan.Type{from, e.To}]
+	if e.Width != plan.Wide && !(e.To == plan.Text && from == plan.Double) {
+		if ok || from != e.To {
+			arg, err = compileCast(&plan.Cast{Arg: e.Arg, To: e.To, Scale: e.Scale, At: e.At}, env)
+			if err != nil {
+				return nil, err
+			}
+		}
+		c := call{context: callContext{env: env, result: e.To, at: e.At}, args: []node{arg}, run: narrow(e.Width)}
+		if constant(c.args) {
+			return fold(c)
+		}
+		return c, nil
+	}
 	switch {
+	case from == plan.Double && e.To == plan.Text && e.Width == plan.Float4:
+		k = unary(func(x float64) string { return plan.FormatReal(x) })
 	case from == e.To && e.To == plan.Double && e.Scale >= 0:
 		k = unary(func(x float64) float64 { return roundTo(x, int64(e.Scale)) })
 	case from == e.To:

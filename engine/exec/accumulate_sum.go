@@ -47,7 +47,12 @@ func (w *wide) addWide(o wide) {
 func (w wide) int64() (int64, bool) { return int64(w.low), w.high == int64(w.low)>>63 }
 
 // float returns about the integer.
-func (w wide) float() float64 { return math.Ldexp(float64(w.high), 64) + float64(w.low) }
+func (w wide) float() float64 {
+	if x, ok := w.int64(); ok {
+		return float64(x) // the two halves of a small negative one would round to zero
+	}
+	return math.Ldexp(float64(w.high), 64) + float64(w.low)
+}
 
 // over returns the integer divided by a positive one, rounded once.
 func (w wide) over(n int64) float64 {

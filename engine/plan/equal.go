@@ -43,7 +43,7 @@ func sameHead(a, b Expr) bool {
 		return ok && a.T == b.T && len(a.Whens) == len(b.Whens)
 	case *Cast:
 		b, ok := b.(*Cast)
-		return ok && a.To == b.To && a.Scale == b.Scale
+		return ok && a.To == b.To && a.Scale == b.Scale && a.Width == b.Width
 	case *In:
 		b, ok := b.(*In)
 		return ok && a.Not == b.Not

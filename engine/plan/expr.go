@@ -62,6 +62,9 @@ type Cast struct {
 	// Scale is the number of digits after the point to round to, for casts to
 	// numeric(p, s); negative for none.
 	Scale int
+	// Width is the narrower type of PostgreSQL's that the value must fit: a value that
+	// does not is an error (22003), and one of a real is rounded to 24 bits.
+	Width Width
 	At    int
 }
 

@@ -113,7 +113,14 @@ func (p *exprPrinter) expr(e Expr, around int) {
 		p.caseWhen(e)
 	case *Cast:
 		p.expr(e.Arg, precCast)
-		p.WriteString("::" + shortName(e.To))
+		name := shortName(e.To)
+		if e.Width != Wide {
+			name = e.Width.String()
+			if e.To == Text {
+				name += "::text"
+			}
+		}
+		p.WriteString("::" + name)
 		if e.Scale >= 0 && e.To == Double {
 			p.WriteString("(" + strconv.Itoa(e.Scale) + ")")
 		}

@@ -60,7 +60,14 @@ func FormatValue(value any, t Type, z *zone.Zone) string {
 
 // FormatDouble prints a number as PostgreSQL does: the shortest decimal that is
 // the same double, with an exponent from 1e+15 on and below 1e-04.
-func FormatDouble(v float64) string {
+func FormatDouble(v float64) string { return formatFloat(v, 64, 15) }
+
+// FormatReal prints a number of 24 bits as PostgreSQL prints a real.
+func FormatReal(v float64) string { return formatFloat(v, 32, 6) }
+
+// formatFloat prints a number of so many bits, with an exponent from 10 to the power
+// of digits on.
+func formatFloat(v float64, bits, digits int) string {
 	switch {
 	case math.IsInf(v, 1):
 		return "Infinity"
@@ -69,10 +76,10 @@ func FormatDouble(v float64) string {
 	case math.IsNaN(v):
 		return "NaN"
 	}
-	if a := math.Abs(v); a != 0 && (a < 1e-4 || a >= 1e15) {
-		return strconv.FormatFloat(v, 'e', -1, 64)
+	if a := math.Abs(v); a != 0 && (a < 1e-4 || a >= math.Pow10(digits)) {
+		return strconv.FormatFloat(v, 'e', -1, bits)
 	}
-	return strconv.FormatFloat(v, 'f', -1, 64)
+	return strconv.FormatFloat(v, 'f', -1, bits)
 }
 
 // FormatTimestamp prints a local time: 2024-03-31 02:30:00.5.

@@ -22,6 +22,10 @@ var arithmeticFunctions = []signature{
 	{"~(bigint) bigint", 0, "Bitwise not."},
 	{"<<(bigint, bigint) bigint", 0, "Shift left, by a distance modulo 64."},
 	{">>(bigint, bigint) bigint", 0, "Shift right, keeping the sign, by a distance modulo 64."},
+	{"int4shl(bigint, bigint) bigint", 0, "Shift an integer left, by a distance modulo 32: what << is for an integer."},
+	{"int4shr(bigint, bigint) bigint", 0, "Shift an integer right, by a distance modulo 32: what >> is for an integer."},
+	{"int2shl(bigint, bigint) bigint", 0, "Shift a smallint left, by a distance modulo 32: what << is for a smallint."},
+	{"int2shr(bigint, bigint) bigint", 0, "Shift a smallint right, by a distance modulo 32: what >> is for a smallint."},
 }
 
 // mathFunctions are the functions on numbers.
@@ -31,7 +35,7 @@ var mathFunctions = []signature{
 	{"ceil(double) double", 0, "The nearest integer that is not less."},
 	{"ceiling(double) double", 0, "The nearest integer that is not less."},
 	{"floor(double) double", 0, "The nearest integer that is not greater."},
-	{"round(double) double", 0, "The nearest integer; halves away from zero."},
+	{"round(double) double", 0, "The nearest integer; halves to the even one, of a numeric away from zero."},
 	{"round(double, digits bigint) double", 0, "Rounded to so many digits after the point, before it for a negative number; halves away from zero."},
 	{"trunc(double) double", 0, "Cut to an integer, towards zero."},
 	{"trunc(double, digits bigint) double", 0, "Cut to so many digits after the point, towards zero."},

@@ -33,6 +33,27 @@ var typeNames = [...]string{
 	Time: "time without time zone", Interval: "interval", JSON: "json",
 }
 
+// Width says which of PostgreSQL's narrower types a Bigint or Double stands for.
+type Width uint8
+
+// The widths. Wide is bigint for a Bigint and double precision for a Double.
+const (
+	Wide Width = iota
+	Int2
+	Int4
+	Float4
+)
+
+var widthNames = [...]string{Int2: "smallint", Int4: "integer", Float4: "real"}
+
+// String returns the name of the type, empty for Wide.
+func (w Width) String() string {
+	if int(w) < len(widthNames) {
+		return widthNames[w]
+	}
+	return fmt.Sprintf("width(%d)", uint8(w))
+}
+
 // String returns the type's name as PostgreSQL prints it.
 func (t Type) String() string {
 	if int(t) < len(typeNames) {

@@ -65,7 +65,7 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 			return nil, err
 		}
 	}
-	return a, l.addImplicit(a, sc)
+	return l.wide(a, l.aggregateWidth(name, a.Func.Result, args)), l.addImplicit(a, sc)
 }
 
 // checkWithinGroup refuses WITHIN GROUP where it does not belong, and its absence

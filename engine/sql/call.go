@@ -48,7 +48,11 @@ func (l *lowerer) funcCall(v *pg.FuncCall, sc exprScope) (plan.Expr, error) {
 	if err := l.checkWords(name, args); err != nil {
 		return nil, err
 	}
-	return l.operatorExpr(name, args, pos)
+	if path[len(path)-1] == "extract" {
+		e, err := l.operator(name, args, pos)
+		return l.wide(e, numeric), err
+	}
+	return l.operator(name, args, pos)
 }
 
 // refusedFunctions are functions that users look for, with what to use instead.

@@ -48,7 +48,11 @@ func (l *lowerer) cast(e plan.Expr, to plan.Type, scale, pos int) (plan.Expr, er
 	if !plan.CanCast(from, to) {
 		return nil, plan.Errorf(pos, plan.CodeCannotCoerce, "cannot cast type %s to %s", from, to)
 	}
-	return &plan.Cast{Arg: e, To: to, Scale: scale, At: pos}, nil
+	c := &plan.Cast{Arg: e, To: to, Scale: scale, At: pos}
+	if to == plan.Text && l.widthOf(e) == float4 {
+		c.Width = plan.Float4
+	}
+	return c, nil
 }
 
 // literal reads a quoted literal as a value of a type.
@@ -101,7 +105,11 @@ func (l *lowerer) common(exprs []plan.Expr, what string) ([]plan.Expr, plan.Type
 			}
 		}
 	}
+	w := l.commonWidth(exprs, t)
 	out, err := l.coerceAll(exprs, func(int) plan.Type { return t }, false)
+	for i := range out {
+		l.wide(out[i], w)
+	}
 	return out, t, err
 }
 

@@ -16,12 +16,12 @@ func (l *lowerer) column(ref *pg.ColumnRef, sc exprScope) (plan.Expr, error) {
 		return nil, plan.Errorf(pos, plan.CodeSyntax, "* is not allowed here").WithHint("Name the columns.")
 	}
 	path := names(parts)
-	found, err := lookup(sc.from, path, pos)
+	found, err := l.lookup(sc.from, path, pos)
 	if found != nil || err != nil {
 		return found, err
 	}
 	for i := len(l.outer) - 1; i >= 0; i-- {
-		if found, err := lookup(l.outer[i], path, pos); found != nil || err != nil {
+		if found, err := l.lookup(l.outer[i], path, pos); found != nil || err != nil {
 			return nil, l.refuse(ref.GetLocation(), "a correlated subquery (it refers to %q outside of it) is", strings.Join(path, ".")).
 				WithHint("Write it as a JOIN.")
 		}
@@ -30,7 +30,7 @@ func (l *lowerer) column(ref *pg.ColumnRef, sc exprScope) (plan.Expr, error) {
 }
 
 // lookup finds a column; nil where there is none.
-func lookup(f *from, path []string, pos int) (plan.Expr, error) {
+func (l *lowerer) lookup(f *from, path []string, pos int) (plan.Expr, error) {
 	name := path[len(path)-1]
 	if f == nil {
 		return nil, nil
@@ -57,7 +57,7 @@ func lookup(f *from, path []string, pos int) (plan.Expr, error) {
 	if c, ok := found.(*plan.Column); ok {
 		placed := *c
 		placed.At = pos
-		return &placed, nil
+		return l.wide(&placed, l.widthOf(found)), nil
 	}
 	return found, nil
 }

@@ -22,7 +22,11 @@ type exprScope struct {
 func (l *lowerer) expr(n *pg.Node, sc exprScope) (plan.Expr, error) {
 	switch v := n.GetNode().(type) {
 	case *pg.Node_AConst:
-		return l.constant(v.AConst)
+		lit, err := l.constant(v.AConst)
+		if err != nil {
+			return nil, err
+		}
+		return l.wide(lit, literalWidth(lit)), nil
 	case *pg.Node_ColumnRef:
 		return l.column(v.ColumnRef, sc)
 	case *pg.Node_ParamRef:
@@ -93,7 +97,7 @@ func (l *lowerer) condition(n *pg.Node, sc exprScope, what string) (plan.Expr, e
 }
 
 // constant lowers a constant.
-func (l *lowerer) constant(c *pg.A_Const) (plan.Expr, error) {
+func (l *lowerer) constant(c *pg.A_Const) (*plan.Literal, error) {
 	lit := &plan.Literal{At: l.pos(c.GetLocation())}
 	switch v := c.GetVal().(type) {
 	case *pg.A_Const_Ival:
@@ -171,7 +175,7 @@ func (l *lowerer) nullTest(v *pg.NullTest, sc exprScope) (plan.Expr, error) {
 		l.untyped = append(l.untyped, p.N)
 		arg = &plan.Param{N: p.N, T: plan.Text, At: p.At}
 	}
-	return l.operatorExpr(name, []plan.Expr{arg}, l.pos(v.GetLocation()))
+	return l.operator(name, []plan.Expr{arg}, l.pos(v.GetLocation()))
 }
 
 // booleanTests are the names of IS TRUE and the like.
@@ -241,7 +245,7 @@ func (l *lowerer) caseExpr(v *pg.CaseExpr, sc exprScope) (plan.Expr, error) {
 		if subject == nil {
 			cond, err = l.condition(when.GetExpr(), sc, "CASE/WHEN")
 		} else if cond, err = l.expr(when.GetExpr(), sc); err == nil {
-			cond, err = l.operatorExpr("=", []plan.Expr{subject, cond}, l.pos(location(when.GetExpr())))
+			cond, err = l.operator("=", []plan.Expr{subject, cond}, l.pos(location(when.GetExpr())))
 		}
 		if err != nil {
 			return nil, err
@@ -269,5 +273,5 @@ func (l *lowerer) caseExpr(v *pg.CaseExpr, sc exprScope) (plan.Expr, error) {
 		c.Whens[i].Then = results[i]
 	}
 	c.Else = results[len(results)-1]
-	return c, nil
+	return l.wide(c, l.commonWidth(results, c.T)), nil
 }

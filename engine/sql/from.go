@@ -222,12 +222,13 @@ func (l *lowerer) single(t *table, n plan.Node, cols []plan.Field, alias *pg.Ali
 	if len(renamed) > len(cols) {
 		return nil, plan.Errorf(0, plan.CodeBadReference, "table %q has %d columns available but %d columns specified", t.alias, len(cols), len(renamed))
 	}
+	widths := l.outputWidths(n)
 	for i, c := range cols {
 		name := c.Name
 		if i < len(renamed) {
 			name = renamed[i]
 		}
-		t.cols = append(t.cols, visible{name: name, expr: &plan.Column{Index: i, Name: name, T: c.Type}})
+		t.cols = append(t.cols, visible{name: name, expr: l.wide(&plan.Column{Index: i, Name: name, T: c.Type}, widths[i])})
 	}
 	return &from{node: n, tables: []*table{t}, star: t.cols}, nil
 }
@@ -315,7 +316,9 @@ func (l *lowerer) combine(left, right *from, kind plan.JoinKind, location int32)
 			}
 		}
 	}
-	right = right.shifted(len(left.node.Fields()))
+	moved := right.shifted(len(left.node.Fields()))
+	l.keepWidths(right, moved)
+	right = moved
 	return &from{
 		node:   &plan.Join{Kind: kind, Left: left.node, Right: right.node},
 		tables: slices.Concat(left.tables, right.tables),

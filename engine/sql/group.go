@@ -151,7 +151,7 @@ func (l *lowerer) groupKey(sel *selection, n *pg.Node) (plan.Expr, error) {
 		return nil, err
 	}
 	if ref := n.GetColumnRef(); ref != nil && len(ref.GetFields()) == 1 && ref.GetFields()[0].GetAStar() == nil {
-		found, err := lookup(sel.from, names(ref.GetFields()), l.pos(ref.GetLocation()))
+		found, err := l.lookup(sel.from, names(ref.GetFields()), l.pos(ref.GetLocation()))
 		if found != nil || err != nil {
 			return found, err
 		}
@@ -239,9 +239,11 @@ func (l *lowerer) group(sel *selection) (plan.Node, error) {
 		agg.Aggs, agg.Cols = append(agg.Aggs, count), append(agg.Cols, plan.Field{Name: count.Func.Name, Type: count.Type()})
 	}
 	for _, e := range sel.exprs() {
+		w := l.widthOf(*e)
 		if err := l.regroup(agg, sel.from, e); err != nil {
 			return nil, err
 		}
+		l.wide(*e, w)
 	}
 	if sel.having == nil {
 		return agg, nil

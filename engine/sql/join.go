@@ -96,7 +96,7 @@ func (l *lowerer) using(f *from, n *plan.Join, columns []string, location int32)
 		if err != nil {
 			return err
 		}
-		equal, err := l.operator("=", []plan.Expr{a, b}, l.pos(location))
+		equal, err := l.resolved("=", []plan.Expr{a, b}, l.pos(location))
 		if err != nil {
 			return err
 		}

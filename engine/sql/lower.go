@@ -72,6 +72,8 @@ type lowerer struct {
 	// of them.
 	untyped []int
 
+	widths map[plan.Expr]width // of the expressions that have one
+
 	ctes   []*cte // in scope, innermost last
 	outer  []*from
 	tables int                     // references to tables so far, which numbers them

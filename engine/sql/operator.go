@@ -11,8 +11,17 @@ import (
 // operators are PostgreSQL's operators that have other names in package plan.
 var operators = map[string]string{"~~": "like", "~~*": "ilike", "!~~": "like", "!~~*": "ilike", "!=": "<>"}
 
-// operator resolves a call of a function or operator and casts its arguments.
-func (l *lowerer) operator(name string, args []plan.Expr, pos int) (*plan.Call, error) {
+// operator lowers a call of a function or operator, with the width of its result.
+func (l *lowerer) operator(name string, args []plan.Expr, pos int) (plan.Expr, error) {
+	c, err := l.resolved(name, args, pos)
+	if err != nil {
+		return nil, err // and no typed nil
+	}
+	return l.sizeCall(c, args), nil
+}
+
+// resolved resolves a call of a function or operator and casts its arguments.
+func (l *lowerer) resolved(name string, args []plan.Expr, pos int) (*plan.Call, error) {
 	f, err := plan.ResolveFunc(name, typesOf(args), pos)
 	if err != nil {
 		return nil, err
@@ -35,22 +44,13 @@ func (l *lowerer) operator(name string, args []plan.Expr, pos int) (*plan.Call, 
 // prints, where a cast to text, also that of ||, makes it true or false.
 var printing = map[string]bool{"concat": true, "concat_ws": true}
 
-// operatorExpr is operator for where an Expr is wanted.
-func (l *lowerer) operatorExpr(name string, args []plan.Expr, pos int) (plan.Expr, error) {
-	c, err := l.operator(name, args, pos)
-	if err != nil {
-		return nil, err // and no typed nil
-	}
-	return c, nil
-}
-
 // call lowers the arguments of a function and calls it.
 func (l *lowerer) call(name string, list []*pg.Node, pos int, sc exprScope) (plan.Expr, error) {
 	args, err := l.exprs(list, sc)
 	if err != nil {
 		return nil, err
 	}
-	return l.operatorExpr(name, args, pos)
+	return l.operator(name, args, pos)
 }
 
 // aExpr lowers an operator and what the grammar treats alike.
@@ -114,20 +114,20 @@ func (l *lowerer) binary(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
 			}
 			return arg, nil
 		}
-		return l.operatorExpr(name, []plan.Expr{arg}, pos)
+		return l.operator(name, []plan.Expr{arg}, pos)
 	}
 	args, err := l.exprs([]*pg.Node{v.GetLexpr(), v.GetRexpr()}, sc)
 	if err != nil {
 		return nil, err
 	}
 	if name == "!~~" || name == "!~~*" {
-		e, err := l.operatorExpr(operators[name], args, pos)
+		e, err := l.operator(operators[name], args, pos)
 		if err != nil {
 			return nil, err
 		}
 		return plan.NewCall(pos, "not", e), nil
 	}
-	return l.operatorExpr(name, args, pos)
+	return l.operator(name, args, pos)
 }
 
 // compareRows lowers (a, b) = (c, d) to a = c AND b = d, and <> to its opposite.
@@ -241,11 +241,11 @@ func (l *lowerer) between(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
 		return nil, err
 	}
 	both := func(low, high plan.Expr) (plan.Expr, error) {
-		from, err := l.operatorExpr(">=", []plan.Expr{args[0], low}, pos)
+		from, err := l.operator(">=", []plan.Expr{args[0], low}, pos)
 		if err != nil {
 			return nil, err
 		}
-		to, err := l.operatorExpr("<=", []plan.Expr{args[0], high}, pos)
+		to, err := l.operator("<=", []plan.Expr{args[0], high}, pos)
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ func (l *lowerer) subLink(v *pg.SubLink, sc exprScope) (plan.Expr, error) {
 		if len(n.Fields()) != 1 {
 			return nil, plan.Errorf(pos, plan.CodeSyntax, "subquery must return only one column")
 		}
-		return &plan.Subquery{Plan: n, At: pos}, nil
+		return l.wide(&plan.Subquery{Plan: n, At: pos}, l.outputWidths(n)[0]), nil
 	case pg.SubLinkType_EXISTS_SUBLINK:
 		n, err := l.subquery(v.GetSubselect(), sc.from)
 		if err != nil {
@@ -83,7 +83,7 @@ func (l *lowerer) semiJoin(f *from, n *pg.Node) error {
 	width := len(f.node.Fields())
 	var rest []plan.Expr
 	for i, x := range xs {
-		equal, err := l.operator("=", []plan.Expr{x, columns[i]}, pos)
+		equal, err := l.resolved("=", []plan.Expr{x, columns[i]}, pos)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,14 @@ func (l *lowerer) typeCast(v *pg.TypeCast, sc exprScope) (plan.Expr, error) {
 		}
 		mods[i] = int(c.GetIval().GetIval())
 	}
+	path := names(t.GetNames())
+	name := path[len(path)-1]
+	if len(mods) == 0 && (to == plan.Bigint || to == plan.Double) {
+		return l.sized(arg, to, widthsByName[name], pos)
+	}
+	if name == "bpchar" {
+		return l.castPadded(arg, mods, pos)
+	}
 	if len(mods) == 0 {
 		return l.cast(arg, to, -1, pos)
 	}
@@ -65,6 +73,22 @@ func (l *lowerer) typeName(t *pg.TypeName) (plan.Type, error) {
 	return to, nil
 }
 
+// castPadded casts to char(n). Its blanks at the end mean nothing, neither where it is
+// compared nor where it becomes a text, so they are not kept.
+func (l *lowerer) castPadded(arg plan.Expr, mods []int, pos int) (plan.Expr, error) {
+	text, err := l.cast(arg, plan.Text, -1, pos)
+	if err != nil {
+		return nil, err
+	}
+	if len(mods) > 0 {
+		if mods[0] < 1 {
+			return nil, plan.Errorf(pos, plan.CodeInvalidValue, "length for type char must be at least 1")
+		}
+		text = plan.NewCall(pos, "left", text, &plan.Literal{Value: int64(mods[0]), T: plan.Bigint, At: pos})
+	}
+	return plan.NewCall(pos, "rtrim", text, &plan.Literal{Value: " ", T: plan.Text, At: pos}), nil
+}
+
 // castModified casts to a type with modifiers, such as numeric(10, 2).
 func (l *lowerer) castModified(arg plan.Expr, t *pg.TypeName, to plan.Type, mods []int, pos int) (plan.Expr, error) {
 	switch to {
@@ -77,7 +101,8 @@ func (l *lowerer) castModified(arg plan.Expr, t *pg.TypeName, to plan.Type, mods
 		if scale < 0 || scale > largest || len(mods) > 2 {
 			return nil, plan.Errorf(l.pos(t.GetLocation()), plan.CodeInvalidValue, "numeric scale %d must be between 0 and %d", scale, largest)
 		}
-		return l.cast(arg, to, scale, pos)
+		cast, err := l.cast(arg, to, scale, pos)
+		return l.wide(cast, numeric), err
 	case plan.Text: // an explicit cast cuts
 		text, err := l.cast(arg, to, -1, pos)
 		if err != nil {

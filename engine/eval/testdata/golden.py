@@ -286,7 +286,23 @@ def casts():
     add("'abc'::varchar(2)", "'abc'::text::date", "date '2024-01-01'::boolean", "true::bigint", "2::boolean", "'t'::boolean", "1.5::float8::text", "1e100::float8::text", "'2024-01-01'::timestamp(0)", "timestamp '2024-01-01 10:00:00.6'::timestamp(0)", "interval '1.6 seconds'::interval(0)", "time '10:00:00.56'::time(1)")
 
 
-for group in (numbers, logic, text, patterns, fields, spans, stamps, formats, json, casts):
+def widths():
+    """Number types that are narrower than bigint and double precision."""
+    ints = ["1::smallint", "'-32768'::smallint", "2147483647", "'-2147483648'::int", "7::bigint", "NULL::int", "70000"]
+    each("{1} {0} {2}", ["+", "-", "*", "/", "%"], ints, ints)
+    each("{1} {0} {2}", ["<<", ">>"], ["1", "5::smallint", "'-6'::int"], ["3", "31", "33", "'-1'::int"])
+    each("{0}({1})", ["-", "abs"], ints)
+    each("{0}::{1}", ["3000000000", "70000", "'70000'", "1e40", "44.5", "44.5::float8", "45.5::float8", "44.5::real", "-44.5", "1e-50", "'-0.5'::float8", "2.5", "NULL", "'1.5'"],
+         ["smallint", "int", "bigint", "real", "float8", "numeric"])
+    each("({0}::{1})::float8", ["1.1", "16777217", "0.1::float8", "'1e39'", "'NaN'"], ["real", "numeric"])
+    each("{0}::real::text", ["1.1", "1e6", "123456789", "1e-5", "'Infinity'"])
+    each("round({0})", ["2.5::float8", "-2.5::float8", "2.5", "-2.5", "2.5::real", "(1 + 1.5)", "(1.5::float8 + 1)", "coalesce(NULL, 2.5)", "CASE WHEN true THEN 2.5 ELSE 1 END", "abs(-2.5)", "extract(second FROM interval '2.5 s')", "7 / 2", "0.5::float8", "-0.4::float8"])
+    each("({0})::int", ["2.5 * 1", "2.5::float8 * 1", "sqrt(6.25)", "greatest(2.5, 1)", "extract(second FROM time '00:00:02.5')", "date_part('second', time '00:00:02.5')", "5 / 2.0", "to_number('2.5', '9.9')"])
+    each("{0} + {1}", ["1.1::real", "0.1::real"], ["0.1::real", "1", "0.1", "0.1::float8"])
+    add("3e38::real * 10::real", "1.1::real = 1.1", "1.1::real = 1.1::float8", "'a'::char(2) = 'a '::char(2)", "'abc'::char(2) || '!'", "length('a '::char(4))", "length('Trellis') + 2147483647", "(date '2024-01-02' - date '2024-01-01') + 2147483647", "1 + '2147483647'", "2147483647 + 1::bigint", "2147483647::bigint + 1")
+
+
+for group in (widths, numbers, logic, text, patterns, fields, spans, stamps, formats, json, casts):
     group()
 
 unique = list(dict.fromkeys(cases))
