@@ -192,21 +192,35 @@ func (r *run) updateSeries(ctx context.Context, n *plan.UpdateSeries) (int64, er
 			return 0, err
 		}
 	}
+	if count == 0 {
+		return 0, nil
+	}
+	// What is set is computed for the chosen series alone: 10 / low must not fail for
+	// one that the condition leaves out.
+	types := make([]plan.Type, len(plan.Series.Cols))
+	for i, f := range plan.Series.Cols {
+		types[i] = f.Type
+	}
+	chosen, err := eval.Compact(batch, types, keep, count)
+	if err != nil {
+		return 0, err
+	}
+	defer chosen.Release()
 	values := make([]eval.Vector, len(n.Exprs))
 	for k, e := range n.Exprs {
 		p, err := eval.Compile(e, r.env)
 		if err != nil {
 			return 0, err
 		}
-		if values[k], err = p.Vector(batch); err != nil {
+		if values[k], err = p.Vector(chosen); err != nil {
 			return 0, err
 		}
 	}
 	before, changed := make([]meta.Series, 0, count), make([]meta.Series, 0, count)
 	for i := keep.Next(0, int(batch.NumRows())); i < int(batch.NumRows()); i = keep.Next(i+1, int(batch.NumRows())) {
-		s := r.view.series[i]
+		s, row := r.view.series[i], len(changed)
 		for k, name := range n.Columns {
-			if err := setAttribute(&s, name, values[k].Literal(i)); err != nil {
+			if err := setAttribute(&s, name, values[k].Literal(row)); err != nil {
 				return 0, err
 			}
 		}

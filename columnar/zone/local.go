@@ -63,6 +63,14 @@ func (z *Zone) Instants(local int64) (first, last int64, o Occurrence) {
 	return first, last, Repeated
 }
 
+// Chosen returns the instant that PostgreSQL takes a local time stamp for: the last one
+// of a repeated time, and for a skipped one when a clock that was not set would have
+// shown it.
+func (z *Zone) Chosen(local int64) int64 {
+	_, last, _ := z.Instants(local)
+	return last
+}
+
 // passage returns the first passage of a local time that no instant before s.from has
 // reached.
 func (z *Zone) passage(s span, local int64) int64 {

@@ -9,7 +9,7 @@ var (
 	_ = registerTextCasts()
 
 	_ = registerCast(plan.Timestamptz, plan.Timestamp, inSession(func(e *Env, t int64) int64 { return e.Zone.Local(t) }))
-	_ = registerCast(plan.Timestamp, plan.Timestamptz, inSession(func(e *Env, t int64) int64 { return e.Zone.Instant(t) }))
+	_ = registerCast(plan.Timestamp, plan.Timestamptz, inSession(func(e *Env, t int64) int64 { return e.Zone.Chosen(t) }))
 	_ = registerCast(plan.Timestamptz, plan.Date, unaryErr(func(c *callContext, t int64) (int64, error) {
 		if !finite(t) {
 			return dateOf(t), nil
@@ -21,7 +21,7 @@ var (
 		if err != nil || !finite(t) {
 			return t, err
 		}
-		return c.env.Zone.Instant(t), nil
+		return c.env.Zone.Chosen(t), nil
 	}))
 	_ = registerCast(plan.Timestamp, plan.Date, unary(dateOf))
 	_ = registerCast(plan.Date, plan.Timestamp, unaryErr(func(_ *callContext, d int64) (int64, error) { return midnightOf(d) }))

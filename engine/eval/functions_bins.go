@@ -25,7 +25,7 @@ var (
 	_ = register("date_trunc", onClock(truncate(false)), plan.Text, plan.Timestamp)
 	_ = register("date_trunc", binaryErr(truncateSpan), plan.Text, plan.Interval)
 	_ = register("timezone", localIn, plan.Text, plan.Timestamptz)
-	_ = register("timezone", inZone(func(z *zone.Zone, t int64) int64 { return z.Instant(t) }), plan.Text, plan.Timestamp)
+	_ = register("timezone", inZone(func(z *zone.Zone, t int64) int64 { return z.Chosen(t) }), plan.Text, plan.Timestamp)
 )
 
 // The instants that stand for infinity and -infinity; every function of time

@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
@@ -154,10 +153,7 @@ func addToInstant(c *callContext, t int64, s plan.Span) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
-		first, _, occurrence := c.env.Zone.Instants(local)
-		if t = first; occurrence == zone.Skipped {
-			_, t, _ = c.env.Zone.Instants(local)
-		}
+		t = c.env.Zone.Chosen(local)
 	}
 	return addToLocal(c, t, plan.Span{Micros: s.Micros})
 }
@@ -259,6 +255,9 @@ func addSpans(_ *callContext, a, b plan.Span) (plan.Span, error) {
 func multiplySpan(_ *callContext, s plan.Span, f float64) (plan.Span, error) {
 	return scaleSpan(s, func(x float64) float64 { return x * f })
 }
+
+// DivideSpan divides an interval by a count, as avg(interval) does.
+func DivideSpan(s plan.Span, n int64) (plan.Span, error) { return divideSpan(nil, s, float64(n)) }
 
 func divideSpan(_ *callContext, s plan.Span, f float64) (plan.Span, error) {
 	if f == 0 {

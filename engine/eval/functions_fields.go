@@ -58,14 +58,31 @@ var fields = map[string]field{
 	"day":          func(l int64) float64 { _, _, d := civil(l); return float64(d) },
 	"month":        func(l int64) float64 { _, m, _ := civil(l); return float64(m) },
 	"quarter":      func(l int64) float64 { _, m, _ := civil(l); return float64((m-1)/3 + 1) },
-	"year":         func(l int64) float64 { y, _, _ := civil(l); return float64(y) },
+	"year":         func(l int64) float64 { y, _, _ := civil(l); return float64(era(int64(y))) },
 	"decade":       func(l int64) float64 { y, _, _ := civil(l); return math.Floor(float64(y) / 10) },
-	"century":      func(l int64) float64 { y, _, _ := civil(l); return math.Ceil(float64(y) / 100) },
-	"millennium":   func(l int64) float64 { y, _, _ := civil(l); return math.Ceil(float64(y) / 1000) },
+	"century":      func(l int64) float64 { y, _, _ := civil(l); return eras(int64(y), 100) },
+	"millennium":   func(l int64) float64 { y, _, _ := civil(l); return eras(int64(y), 1000) },
 	"doy":          func(l int64) float64 { return float64(time.UnixMicro(l).UTC().YearDay()) },
 	"week":         func(l int64) float64 { _, w := time.UnixMicro(l).UTC().ISOWeek(); return float64(w) },
-	"isoyear":      func(l int64) float64 { y, _ := time.UnixMicro(l).UTC().ISOWeek(); return float64(y) },
+	"isoyear":      func(l int64) float64 { y, _ := time.UnixMicro(l).UTC().ISOWeek(); return float64(era(int64(y))) },
 	"julian":       func(l int64) float64 { return float64(l)/microsPerDay + 2440588 },
+}
+
+// era returns a year as the calendar counts it, in which the year before 1 is 1 before
+// Christ, -1.
+func era(year int64) int64 {
+	if year <= 0 {
+		return year - 1
+	}
+	return year
+}
+
+// eras returns the century or millennium of a year; there is none of number 0.
+func eras(year, length int64) float64 {
+	if year > 0 {
+		return float64((year + length - 1) / length)
+	}
+	return float64(-((length - year) / length))
 }
 
 // clockFields are those that a date does not have.
@@ -401,7 +418,7 @@ func makeStamp(clock func(*Env, []Vector, int) (*zone.Zone, error)) vectorFunc {
 			if err != nil {
 				return err
 			}
-			out[i] = z.Instant(days*microsPerDay + tod)
+			out[i] = z.Chosen(days*microsPerDay + tod)
 			return nil
 		})
 		return of(out, valid), err

@@ -292,7 +292,8 @@ func (f *numberFormat) signed(digits string, negative bool) string {
 // the text, which is left out where it is none, separators are passed over, and a
 // sign may stand wherever the format has one, or in front.
 func parseNumber(_ *callContext, s, format string) (float64, error) {
-	if _, err := parseNumberFormat(format); err != nil {
+	f, err := parseNumberFormat(format)
+	if err != nil {
 		return 0, err
 	}
 	bad := func() (float64, error) {
@@ -318,7 +319,9 @@ func parseNumber(_ *callContext, s, format string) (float64, error) {
 			if text[0] >= '0' && text[0] <= '9' {
 				digits.WriteByte(text[0])
 			}
-			text = text[1:]
+			if text[0] != '.' || !strings.ContainsAny(rest, ".Dd") {
+				text = text[1:]
+			}
 		case ".", "D":
 			if text[0] == '.' {
 				digits.WriteByte('.')
@@ -337,6 +340,10 @@ func parseNumber(_ *callContext, s, format string) (float64, error) {
 	x, err := strconv.ParseFloat(digits.String(), 64)
 	if err != nil {
 		return bad()
+	}
+	// The number is one of as many digits as the format has.
+	if x = roundTo(x, int64(f.fraction)); x >= math.Pow10(f.whole) {
+		return 0, plan.Errorf(0, plan.CodeOutOfRange, "numeric field overflow: %q has more digits than the format %q", s, format)
 	}
 	if negative {
 		x = -x

@@ -20,7 +20,7 @@ var (
 		if p.zoned {
 			return checkTime(local - p.offset*microsPerSecond)
 		}
-		return c.env.Zone.Instant(local), nil
+		return c.env.Zone.Chosen(local), nil
 	}), plan.Text, plan.Text)
 	_ = register("to_date", binaryErr(func(_ *callContext, s, format string) (int64, error) {
 		p := stampParser{rest: s, values: map[string]int64{}}

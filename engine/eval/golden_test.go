@@ -100,6 +100,8 @@ func typeOf(postgres string) string {
 		return "bigint"
 	case "numeric", "real":
 		return "double precision"
+	case "jsonb":
+		return "json"
 	case "character varying", "character", "unknown", "name":
 		return "text"
 	}

@@ -197,18 +197,18 @@ func (s *spanSums) result() (eval.Vector, error) {
 	out := make([]plan.Span, len(s.n))
 	for g, n := range s.n {
 		months, days, micros := s.months[g].float(), s.days[g].float(), s.micros[g].float()
-		if s.mean && n > 0 {
-			// What a field has below one goes to the next, as in PostgreSQL.
-			months /= float64(n)
-			days = days/float64(n) + (months-math.Trunc(months))*daysPerMonth
-			micros = micros/float64(n) + (days-math.Trunc(days))*microsPerDay
-		}
 		if math.Abs(months) > math.MaxInt32 || math.Abs(days) > math.MaxInt32 || math.Abs(micros) >= 1<<63 {
 			return eval.Vector{}, plan.Errorf(s.at, plan.CodeDatetimeRange, "interval out of range")
 		}
 		out[g] = plan.Span{Months: int32(months), Days: int32(days), Micros: int64(math.RoundToEven(micros))}
-		if exact, ok := s.micros[g].int64(); ok && !s.mean {
+		if exact, ok := s.micros[g].int64(); ok {
 			out[g].Micros = exact
+		}
+		if s.mean && n > 0 {
+			var err error
+			if out[g], err = eval.DivideSpan(out[g], n); err != nil {
+				return eval.Vector{}, plan.Errorf(s.at, plan.CodeDatetimeRange, "interval out of range")
+			}
 		}
 	}
 	return optional(eval.Vector{T: plan.Interval, Spans: out}, len(out), func(g int) bool { return s.n[g] > 0 }), nil

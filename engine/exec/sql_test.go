@@ -136,6 +136,7 @@ func TestAggregateFunctions(t *testing.T) {
 		{"variances", "var_pop(i), var_samp(i), stddev_pop(x) > 0, variance(i) FILTER (WHERE i = 7)", "4.75,6.333333333333333,true,NULL"},
 		{"extremes of every type", "min(i), max(i), min(s), max(s), max(x)", "1,7,a,c,4"},
 		{"intervals", "sum(v), avg(v), max(v) FROM (VALUES ('1 month'::interval), ('2 days'), (NULL)) q(v)", "1 mon 2 days,16 days,1 mon"},
+		{"intervals below zero", "sum(v), avg(v) FROM (VALUES (interval '-1 day'), (interval '-3 months'), (NULL)) q(v)", "-3 mons -1 days,-1 mons -15 days -12:00:00"},
 		{"logic", "bool_and(i > 0), bool_or(i > 5), every(i > 1)", "true,true,false"},
 		{"first and last by a time", "first(i, t), last(i, t) FROM (VALUES (1, '2024-01-02'::timestamp), (2, '2024-01-01'), (3, NULL), (NULL, '2023-01-01')) q(i, t)", "2,1"},
 		{"least and greatest by another", "min_by(s, x), max_by(s, x)", "a,a"},

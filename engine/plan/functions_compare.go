@@ -48,5 +48,7 @@ var jsonFunctions = []signature{
 	{"#>(json, path text) json", 0, "What stands at the end of a path such as {a,0,b}."},
 	{"#>>(json, path text) text", 0, "What stands at the end of a path such as {a,0,b}, as text."},
 	{"json_typeof(json) text", 0, "object, array, string, number, boolean or null."},
+	{"jsonb(json) json", 0, "The document as jsonb keeps it: the last of each key, in order, with a blank after colons and commas."},
+	{"jsonb_concat(json, json) json", 0, "What || is for jsonb: objects are merged, arrays follow one another."},
 	{"json_array_length(json) bigint", 0, "The number of items of an array."},
 }

@@ -34,6 +34,7 @@ var textFunctions = []signature{
 	{"substring(text, from bigint) text", 0, "From a position on."},
 	{"substring(text, from bigint, count bigint) text", 0, "From a position on, so many characters; an error for a negative count."},
 	{"substring(text, pattern text) text", 0, "What a regular expression (RE2) matches, its first group where it has one; NULL for no match."},
+	{"substring(text, pattern text, escape text) text", 0, "What stands between the separators of an SQL regular expression, which must match the whole text; NULL where it does not."},
 	{"substr(text, from bigint) text", 0, "From a position on."},
 	{"substr(text, from bigint, count bigint) text", 0, "From a position on, so many characters; an error for a negative count."},
 	{"left(text, count bigint) text", 0, "The first characters; for a negative count all but the last."},

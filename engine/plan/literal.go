@@ -16,8 +16,8 @@ import (
 // the default DateStyle, except that dates written with two numbers before the
 // year are refused as ambiguous.
 //
-// An instant without an offset is taken in z, at the first instant whose local
-// time is the given one or later (zone invariant Z1); now stands for now, today,
+// An instant without an offset is taken in z, as PostgreSQL chooses where its clock
+// shows the time twice or never (zone.Zone.Chosen); now stands for now, today,
 // yesterday and tomorrow. The error is an *Error without a position.
 func ParseLiteral(text string, t Type, z *zone.Zone, now int64) (any, error) {
 	trimmed := strings.TrimSpace(text)

@@ -37,8 +37,9 @@ type span struct {
 
 // ParseInterval reads an interval: 1 month, 1 year 2 mons -3 days 04:05:06.7, 15m,
 // 1 h, @ 2 hours ago, 1-2 (years-months), and ISO 8601's P1Y2M3DT4H5M6S. A number
-// without a unit is of the given one. Whole numbers are exact. Fractions of months
-// become days (30 to a month), those of days become time, as in PostgreSQL. The
+// without a unit is of the given one. Whole numbers are exact. Fractions of years
+// become whole months, those of months days (30 to a month), those of days time, as in
+// PostgreSQL. The
 // error is an *Error with CodeDatetimeFormat, or CodeDatetimeRange where the
 // interval does not fit.
 func ParseInterval(text, defaultUnit string) (any, error) {
@@ -70,11 +71,24 @@ func (s *span) add(sign int64, n number, u unit) {
 		return
 	}
 	f := float64(sign) * n.fraction
-	months, restOfMonth := math.Modf(f * float64(u.months))
-	days, restOfDay := math.Modf(f*float64(u.days) + math.Round(restOfMonth*30*1e6)/1e6)
-	s.extend(&s.months, int64(months), 1)
+	const daysPerMonth = 30
+	switch {
+	case u.months > 1: // of years and longer, in whole months
+		s.extend(&s.months, int64(math.RoundToEven(f*float64(u.months))), 1)
+	case u.months == 1:
+		s.spill(f * daysPerMonth)
+	case u.days > 0:
+		s.spill(f * float64(u.days))
+	default:
+		s.extend(&s.micros, int64(math.RoundToEven(f*float64(u.micros))), 1)
+	}
+}
+
+// spill adds days, whose fraction becomes time.
+func (s *span) spill(f float64) {
+	days, rest := math.Modf(f)
 	s.extend(&s.days, int64(days), 1)
-	s.extend(&s.micros, int64(math.RoundToEven(f*float64(u.micros))+math.Round(restOfDay*microsPerDay)), 1)
+	s.extend(&s.micros, int64(math.RoundToEven(rest*microsPerDay)), 1)
 }
 
 // extend adds n × unit to one of the parts.

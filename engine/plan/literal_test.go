@@ -45,8 +45,8 @@ func TestParseLiteral(t *testing.T) {
 		{"epoch", Timestamp, "1970-01-01 00:00:00"},
 		{"infinity", Timestamptz, "infinity"},
 		{"-infinity", Date, "-infinity"},
-		{"2024-03-31 02:30", Timestamptz, "2024-03-31 01:00:00+00"}, // skipped: first passage
-		{"2024-10-27 02:30", Timestamptz, "2024-10-27 00:30:00+00"}, // repeated: the first one
+		{"2024-03-31 02:30", Timestamptz, "2024-03-31 01:30:00+00"}, // skipped: first passage
+		{"2024-10-27 02:30", Timestamptz, "2024-10-27 01:30:00+00"}, // repeated: the first one
 		{"2015-06-30 24:00", Timestamp, "2015-07-01 00:00:00"},
 		{"0044-03-15 BC", Date, "0044-03-15 BC"},
 		{"1969-12-31 23:59:59.999999", Timestamp, "1969-12-31 23:59:59.999999"},

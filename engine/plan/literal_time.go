@@ -65,7 +65,7 @@ func parseWhen(text string, t Type, z *zone.Zone, now int64) (any, error) {
 	case w.zone != nil:
 		z = w.zone
 	}
-	return z.Instant(local), nil
+	return z.Chosen(local), nil
 }
 
 // infinity returns the value for the end or the beginning of time.

@@ -13,6 +13,9 @@ var operators = map[string]string{"~~": "like", "~~*": "ilike", "!~~": "like", "
 
 // operator lowers a call of a function or operator, with the width of its result.
 func (l *lowerer) operator(name string, args []plan.Expr, pos int) (plan.Expr, error) {
+	if name == "||" && len(args) == 2 && (l.widthOf(args[0]) == jsonb || l.widthOf(args[1]) == jsonb) {
+		name = "jsonb_concat"
+	}
 	c, err := l.resolved(name, args, pos)
 	if err != nil {
 		return nil, err // and no typed nil

@@ -46,6 +46,13 @@ func (l *lowerer) typeCast(v *pg.TypeCast, sc exprScope) (plan.Expr, error) {
 	if len(mods) == 0 && (to == plan.Bigint || to == plan.Double) {
 		return l.sized(arg, to, widthsByName[name], pos)
 	}
+	if name == "jsonb" && len(mods) == 0 {
+		doc, err := l.cast(arg, to, -1, pos)
+		if err != nil || l.widthOf(arg) == jsonb {
+			return doc, err
+		}
+		return l.operator("jsonb", []plan.Expr{doc}, pos)
+	}
 	if name == "bpchar" {
 		return l.castPadded(arg, mods, pos)
 	}

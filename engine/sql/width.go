@@ -19,6 +19,7 @@ const (
 	int4
 	float4
 	numeric
+	jsonb // of a JSON
 )
 
 // widthsByName are the names of types that have a width.
@@ -168,6 +169,12 @@ var numericOnly = wordSet("round trunc ceil ceiling floor sign sqrt exp ln log l
 func (l *lowerer) sizeCall(c *plan.Call, args []plan.Expr) plan.Expr {
 	name, t := c.Func.Name, c.Func.Result
 	switch {
+	case t == plan.JSON && (name == "jsonb" || name == "jsonb_concat" || l.widthOf(args[0]) == jsonb):
+		return l.wide(c, jsonb)
+	case name == "to_hex" && l.widthOf(args[0]) != full:
+		const low = 1<<32 - 1 // a negative integer has 32 bits
+		c.Args[0] = plan.NewCall(c.At, "&", c.Args[0], &plan.Literal{Value: int64(low), T: plan.Bigint, At: c.At})
+		return c
 	case t == plan.Bigint && integerFunctions[name]:
 		return l.wide(c, int4)
 	case t == plan.Bigint && name == "-" && len(args) == 2 && c.Func.Args[0] == plan.Date:

@@ -302,7 +302,24 @@ def widths():
     add("3e38::real * 10::real", "1.1::real = 1.1", "1.1::real = 1.1::float8", "'a'::char(2) = 'a '::char(2)", "'abc'::char(2) || '!'", "length('a '::char(4))", "length('Trellis') + 2147483647", "(date '2024-01-02' - date '2024-01-01') + 2147483647", "1 + '2147483647'", "2147483647 + 1::bigint", "2147483647::bigint + 1")
 
 
-for group in (widths, numbers, logic, text, patterns, fields, spans, stamps, formats, json, casts):
+def edges():
+    """What once differed, and its kin."""
+    each("interval '{0}{1}'", ["0.15", "-0.15", "1.5", "2.49", "0.999", "1e0", "-3.75"], [" years", " decades", " centuries", " months", " weeks", " days", " hours", " minutes", " seconds", " milliseconds", " year 0.5 month"])
+    each("interval 'P{0}'", ["0.15Y", "1.5M", "0.5W", "1.25D", "-0.15Y1M", "T1.5H", "1.5YT0.5S"])
+    each("extract({0} FROM date '{1}')", ["year", "decade", "century", "millennium", "isoyear", "week", "epoch", "doy", "dow"],
+         ["2020-08-11 BC", "0001-01-01 BC", "0001-01-01", "0010-06-01 BC", "0100-12-31 BC", "0101-01-01 BC", "1001-01-01 BC", "2000-12-31", "2001-01-01"])
+    each("to_number('{0}', '{1}')", [".01", "-.5", "0.01", "12.", "5", "1,2", " 7.25"], ["FM9.99", "9.99", "99D9", "S99.9", "9,9", "99"])
+    each("'{0}'::jsonb || '{1}'::jsonb", ['{"a":1}', "[1,2]", "3", '"x"', "null", "{}", '{"a":{"b":1},"cc":2,"b":3}'], ['{"b":2}', '{"a":2.50,"a":3}', "[]", "4"])
+    each("'{0}'::jsonb::text", ['{"bb":1,"a":2, "a":3}', "[1e2,-0,1.50,1e-3]", '"\\u00e9\\n/"', " {} ", "[null,true,{}]"])
+    each("substring('{0}' FROM '{1}' FOR '{2}')", ["alphabet", "foobar", "a%b"], ["3", '%#"o_b#"%', "f#\"oo#\"%", "%", "a#%b", "(a|f)#\"%#\"(r|t)", "foo"], ["2", "#", ""])
+    each("timestamp '{0}' AT TIME ZONE '{1}'", ["2024-03-31 02:00", "2024-03-31 02:30", "2024-03-31 03:00", "2024-10-27 02:00", "2024-10-27 02:30", "2024-10-27 03:00", "2024-09-08 00:30", "2024-04-06 23:30", "2024-11-03 00:30", "2011-12-30 12:00", "1883-11-18 12:00"],
+         ["Europe/Berlin", "America/Santiago", "America/Havana", "Pacific/Apia", "America/New_York", "Australia/Lord_Howe"])
+    each("'{0}'::timestamptz", ["2024-03-31 02:30 Europe/Berlin", "2024-10-27 02:30 Europe/Berlin", "2024-10-27 02:30"])
+    for zone in ("Europe/Berlin", "America/Havana", "Pacific/Apia"):
+        add("'2024-03-31 02:30'::timestamptz", "'2024-10-27 02:30'::timestamptz", "date '2024-11-03'::timestamptz", "timestamp '2024-11-03 00:30'::timestamptz", "date '2011-12-30'::timestamptz", "make_timestamptz(2024, 10, 27, 2, 30, 0)", "'2024-10-26 02:30'::timestamptz + interval '1 day'", "'2024-03-30 02:30'::timestamptz + interval '1 day'", "to_timestamp('2024-10-27 02:30', 'YYYY-MM-DD HH24:MI')", zone=zone)
+
+
+for group in (edges, widths, numbers, logic, text, patterns, fields, spans, stamps, formats, json, casts):
     group()
 
 unique = list(dict.fromkeys(cases))
