@@ -43,6 +43,10 @@ type Catalog interface {
 	// through whichever catalog it was made.
 	Generation(ctx context.Context) (int64, error)
 
+	// Check wraps ErrConflict where the catalog is no longer the one that was opened:
+	// its file was removed, moved away or replaced, or its database is another one.
+	// It is cheap for a file.
+	Check(ctx context.Context) error
 	// ID returns the database's id, which it was given when the catalog was made.
 	ID(ctx context.Context) (string, error)
 	// NewLog returns the id of a new write-ahead log, at position 0.

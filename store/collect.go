@@ -32,6 +32,11 @@ func (s *Store) Collect(ctx context.Context, dry bool) (Collected, error) {
 	if err := s.refusal(); err != nil {
 		return c, err
 	}
+	if !dry {
+		if err := s.noteConflict(s.stillOwner(ctx)); err != nil {
+			return c, fmt.Errorf("garbage collection: nothing was deleted: %w", err)
+		}
+	}
 	steps := []func(context.Context, bool, *Collected) error{s.expire, s.forgetHistory, s.condemnOrphans, s.deleteGarbage}
 	for _, step := range steps {
 		if err := s.noteConflict(step(ctx, dry, &c)); err != nil {
@@ -85,21 +90,25 @@ func (s *Store) expire(ctx context.Context, dry bool, c *Collected) error {
 
 // condemnOrphans puts objects that no commit has named on the list of garbage. An
 // object of this writer's that is on its way is none, nor is one of a later writer.
-// One of an earlier writer can be named by no commit any more (M2).
+// One of an earlier writer can be named by no commit any more (M2). What was in the
+// bucket before it was this database's may be another one's, and is left alone.
 func (s *Store) condemnOrphans(ctx context.Context, dry bool, c *Collected) error {
+	strangers, err := bucketStrangers(ctx, s.bucket)
+	if err != nil {
+		return err
+	}
 	var found []string
 	for info, err := range s.bucket.List(ctx, segmentPrefix) {
 		if err != nil {
 			return err
 		}
-		if epoch, ok := nameEpoch(info.Key); ok && epoch <= s.epoch && !s.uploads.has(info.Key) {
+		if epoch, ok := nameEpoch(info.Key); ok && epoch <= s.epoch && !s.uploads.has(info.Key) && !strangers[info.Key] {
 			found = append(found, info.Key)
 		}
 	}
 	// What the catalog knows is asked after the list was made: what was committed in
 	// between is known.
 	if !dry {
-		var err error
 		c.Orphans, err = s.catalog.Condemn(ctx, s.epoch, found, s.clock())
 		return err
 	}
@@ -168,6 +177,9 @@ func (s *Store) stillGarbage(ctx context.Context, names []string) error {
 	}
 	if lease.Epoch != s.epoch {
 		return fmt.Errorf("the writer is %q now: %w", lease.Holder, meta.ErrConflict)
+	}
+	if err := s.stillOwner(ctx); err != nil {
+		return err
 	}
 	segments, err := s.catalog.AllSegments(ctx)
 	if err != nil {

@@ -49,6 +49,11 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 		return err
 	}
 	s.logID = id
+	if o.LogFS == nil {
+		if s.logAt, err = logFolderOf(o.LogDir); err != nil {
+			return err
+		}
+	}
 	if fresh {
 		return wal.WriteID(fs, o.LogDir, id)
 	}
@@ -65,8 +70,10 @@ func (s *Store) becomeWriter(ctx context.Context, holder string) (err error) {
 		}
 		holder = fmt.Sprintf("%s:%d", host, os.Getpid())
 	}
-	s.epoch, err = s.catalog.Acquire(ctx, meta.Claim{Holder: holder, Log: s.logID, TTL: s.leaseTTL})
-	return err
+	if s.epoch, err = s.catalog.Acquire(ctx, meta.Claim{Holder: holder, Log: s.logID, TTL: s.leaseTTL}); err != nil {
+		return err
+	}
+	return s.claimBucket(ctx, holder)
 }
 
 // renewal renews the lease, a few times in the time that it lasts.
@@ -77,6 +84,9 @@ const renewals = 3
 
 // tick is called every ageCheck.
 func (r *renewal) tick(ctx context.Context, s *Store) {
+	if s.refusal() == nil {
+		_ = s.noteConflict(s.unmoved(ctx)) // what it finds is every later write's error
+	}
 	if r.ticks++; s.leaseTTL == 0 || time.Duration(r.ticks)*ageCheck < s.leaseTTL/renewals {
 		return
 	}
@@ -89,4 +99,32 @@ func (r *renewal) tick(ctx context.Context, s *Store) {
 	if err := s.noteConflict(s.catalog.Renew(ctx, s.epoch, s.leaseTTL)); err != nil && !errors.Is(err, meta.ErrConflict) && ctx.Err() == nil {
 		s.logger.Warn("the writer's lease was not renewed; it is tried again", "error", err)
 	}
+}
+
+// logFolder is a directory as it was when it was opened.
+type logFolder struct {
+	path string
+	info os.FileInfo // nil: it is not looked at
+}
+
+// logFolderOf returns a directory as it is.
+func logFolderOf(path string) (logFolder, error) {
+	info, err := os.Stat(path)
+	return logFolder{path, info}, err
+}
+
+// unmoved wraps meta.ErrConflict where the catalog's file or the log's directory is no
+// longer the one that was opened: what is written to it would be gone with the process.
+func (s *Store) unmoved(ctx context.Context) error {
+	if err := s.catalog.Check(ctx); err != nil {
+		return err
+	}
+	if s.logAt.info == nil {
+		return nil
+	}
+	now, err := os.Stat(s.logAt.path)
+	if err == nil && os.SameFile(now, s.logAt.info) {
+		return nil
+	}
+	return fmt.Errorf("write-ahead log %s: the directory was removed, moved away or replaced while it was in use; stop this server, and look for the directory: %w", s.logAt.path, meta.ErrConflict)
 }

@@ -69,6 +69,9 @@ func (s *Store) carryOut(ctx context.Context, set *segmentSet, c *change) (*segm
 			return next, err
 		}
 	}
+	if err := s.unmoved(ctx); err != nil {
+		return nil, err
+	}
 	c.commit.Epoch, c.commit.Time = s.epoch, s.clock()
 	c.tried = true
 	made, err := s.catalog.Commit(ctx, c.commit)
@@ -144,7 +147,7 @@ func (s *Store) outcome(ctx context.Context, known *segmentSet, c *change) (*seg
 
 // noteConflict makes the store read only after a commit that was fenced off (R4).
 func (s *Store) noteConflict(err error) error {
-	if !errors.Is(err, meta.ErrConflict) {
+	if !errors.Is(err, meta.ErrConflict) && !errors.Is(err, ErrForeign) {
 		return err
 	}
 	s.state.Lock()

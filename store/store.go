@@ -101,7 +101,9 @@ type Store struct {
 // writer is what makes the store the one that may write.
 type writer struct {
 	epoch int64
-	logID string // by which the catalog knows the log
+	logID string    // by which the catalog knows the log
+	claim claim     // what the bucket has of this writer
+	logAt logFolder // of the log's directory
 
 	// unsure says that a change may have happened that the newest set has not. It
 	// belongs to who has the token.

@@ -66,6 +66,11 @@ func Verify(ctx context.Context, o VerifyOptions, report func(Finding)) (Verifie
 	if err := v.catalog(ctx); err != nil {
 		return v.result(), err
 	}
+	if err := CheckBucket(ctx, o.Bucket, content.ID); errors.Is(err, ErrForeign) || errors.Is(err, columnar.ErrCorrupt) {
+		v.say(Finding{Err: err})
+	} else if err != nil {
+		return v.result(), err
+	}
 	if err := v.orphans(ctx); err != nil {
 		return v.result(), err
 	}
@@ -188,6 +193,10 @@ func (v *verifier) orphans(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	strangers, err := bucketStrangers(ctx, v.Bucket)
+	if err != nil && !errors.Is(err, columnar.ErrCorrupt) { // which was said
+		return err
+	}
 	waiting := make(map[string]bool)
 	for _, g := range garbage {
 		waiting[g.Name] = true
@@ -204,6 +213,8 @@ func (v *verifier) orphans(ctx context.Context) error {
 			continue
 		case !ours:
 			why = "it is no segment of Trellis: trellis gc leaves it alone"
+		case strangers[info.Key]:
+			why = "it was there before the bucket was this database's: trellis gc leaves it alone"
 		case epoch >= lease.Epoch:
 			why = "it is being written, or nothing refers to it: trellis gc knows"
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -48,7 +49,9 @@ func among(parameter string) string { return `IN (SELECT value FROM json_each(` 
 // file is the database.
 type file struct {
 	path  string
-	write *sql.DB // one connection; every transaction takes the write lock first
+	abs   string      // the same, whatever the working directory is
+	info  fs.FileInfo // of the file that was opened
+	write *sql.DB     // one connection; every transaction takes the write lock first
 	read  *sql.DB
 }
 
@@ -78,8 +81,22 @@ func (f *file) open(ctx context.Context) (err error) {
 	if err := migrate(ctx, f.write); err != nil {
 		return err
 	}
+	if f.info, err = os.Stat(path); err != nil {
+		return err
+	}
+	f.abs = path
 	f.read, err = connect(path, readers, url.Values{"_pragma": {"query_only(1)"}})
 	return err
+}
+
+// Check wraps meta.ErrConflict where the file at the catalog's path is no longer the
+// one that was opened.
+func (c *Catalog) Check(context.Context) error {
+	now, err := os.Stat(c.db.abs)
+	if err == nil && os.SameFile(now, c.db.info) {
+		return nil
+	}
+	return fmt.Errorf("catalog %s: the file was removed, moved away or replaced while it was in use; stop this server, and look for the file: %w", c.db.path, meta.ErrConflict)
 }
 
 // connect returns a pool of up to n connections to the file. None is made yet.

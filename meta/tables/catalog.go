@@ -49,6 +49,10 @@ type Catalog struct {
 	db      Transactor
 	dialect Dialect
 
+	opened struct {
+		sync.Mutex
+		id string // of the database, when it was first asked for
+	}
 	cache struct {
 		sync.Mutex
 		generation int64

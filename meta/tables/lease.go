@@ -64,6 +64,24 @@ func (c *Catalog) ID(ctx context.Context) (id string, err error) {
 	return id, nil
 }
 
+// Check wraps meta.ErrConflict where the database is no longer the one that it was when
+// Check was first called.
+func (c *Catalog) Check(ctx context.Context) error {
+	id, err := c.ID(ctx)
+	if err != nil {
+		return err
+	}
+	c.opened.Lock()
+	defer c.opened.Unlock()
+	if c.opened.id == "" {
+		c.opened.id = id
+	}
+	if id != c.opened.id {
+		return fmt.Errorf("the catalog is that of database %s now, it was that of %s: %w", id, c.opened.id, meta.ErrConflict)
+	}
+	return nil
+}
+
 // NewLog returns the id of a new write-ahead log.
 func (c *Catalog) NewLog(ctx context.Context) (id string, err error) {
 	err = c.db.Change(ctx, func(tx *sql.Tx) error {
