@@ -107,7 +107,7 @@ func checkTimes(t testing.TB, d *database) {
 // objectsOf returns the keys of a database's bucket.
 func objectsOf(t testing.TB, d *database) (keys []string) {
 	t.Helper()
-	for info, err := range d.bucket.List(context.Background(), "") {
+	for info, err := range d.bucket.List(context.Background(), "segments/") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -171,13 +171,6 @@ func (s *Store) deleteGarbage(ctx context.Context, dry bool, c *Collected) error
 // stillGarbage makes sure, right before objects are deleted, that this is the
 // writer still and that the catalog refers to none of them.
 func (s *Store) stillGarbage(ctx context.Context, names []string) error {
-	lease, err := s.catalog.Lease(ctx)
-	if err != nil {
-		return err
-	}
-	if lease.Epoch != s.epoch {
-		return fmt.Errorf("the writer is %q now: %w", lease.Holder, meta.ErrConflict)
-	}
 	if err := s.stillOwner(ctx); err != nil {
 		return err
 	}
@@ -193,6 +186,18 @@ func (s *Store) stillGarbage(ctx context.Context, names []string) error {
 		if refer[name] {
 			return fmt.Errorf("object %s is on the list of garbage and in the catalog: nothing was deleted", name)
 		}
+	}
+	return nil
+}
+
+// stillWriter wraps meta.ErrConflict where the catalog has a later writer.
+func (s *Store) stillWriter(ctx context.Context) error {
+	lease, err := s.catalog.Lease(ctx)
+	if err != nil {
+		return err
+	}
+	if lease.Epoch != s.epoch {
+		return fmt.Errorf("the writer is %q now: %w", lease.Holder, meta.ErrConflict)
 	}
 	return nil
 }

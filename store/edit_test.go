@@ -282,7 +282,7 @@ func TestWhatOutlivesItsRetentionGoesWithItsHistory(t *testing.T) {
 		t.Fatal(err)
 	}
 	objects := 0
-	for _, err := range d.bucket.List(ctx, "") {
+	for _, err := range d.bucket.List(ctx, "segments/") {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -222,7 +222,7 @@ func (s *Store) ownClaim(ctx context.Context) error {
 	err := readJSON(ctx, s.bucket, claimKey(s.epoch), &there)
 	switch {
 	case errors.Is(err, object.ErrNotFound):
-		return fmt.Errorf("%w now: it was adopted, or emptied, while this server had it", ErrForeign)
+		return fmt.Errorf("%w now: it has a later writer, was adopted, or was emptied: %w", ErrForeign, meta.ErrConflict)
 	case err != nil:
 		return err
 	case there != s.claim:
@@ -252,6 +252,9 @@ func (s *Store) dropClaims(ctx context.Context) error {
 func (s *Store) stillOwner(ctx context.Context) error {
 	err := s.catalog.Check(ctx)
 	if err == nil {
+		err = s.stillWriter(ctx)
+	}
+	if err == nil {
 		err = CheckBucket(ctx, s.bucket, s.claim.Database)
 	}
 	if err == nil {
@@ -262,7 +265,7 @@ func (s *Store) stillOwner(ctx context.Context) error {
 	}
 	newest, err := newestClaim(ctx, s.bucket)
 	if err == nil && newest != s.epoch {
-		err = fmt.Errorf("%w now: it has a writer of epoch %d, this one's is %d", ErrForeign, newest, s.epoch)
+		err = fmt.Errorf("%w now: it has a writer of epoch %d, this one's is %d: %w", ErrForeign, newest, s.epoch, meta.ErrConflict)
 	}
 	return err
 }

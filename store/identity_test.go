@@ -23,6 +23,20 @@ func on(t *testing.T, bucket object.Bucket) *database {
 	return d
 }
 
+// other gives a new catalog the id of another database.
+func (d *database) other(t *testing.T) *database {
+	t.Helper()
+	content, err := d.catalog.Export(t.Context())
+	if err == nil {
+		content.ID = "of another database"
+		err = d.catalog.Import(t.Context(), content)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
 // refused opens a database and returns why that is refused.
 func (d *database) refused(t *testing.T) string {
 	t.Helper()
@@ -48,7 +62,7 @@ func TestTwoDatabasesDoNotShareABucket(t *testing.T) {
 			a.append(t, flat(s, 0, 600, 1))
 			a.flush(t)
 		}
-		b := on(t, a.bucket)
+		b := on(t, a.bucket).other(t)
 		why := b.refused(t)
 		ours, _ := a.catalog.ID(t.Context())
 		theirs, _ := b.catalog.ID(t.Context())

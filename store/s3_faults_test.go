@@ -169,7 +169,7 @@ func (s *s3Scene) checkError(t testing.TB, what string, err error) {
 	if errors.Is(err, meta.ErrConflict) || errors.Is(err, meta.ErrNotFound) {
 		t.Errorf("%s: the fault is taken for something else: %v", what, err)
 	}
-	if !strings.Contains(err.Error(), "segment") {
+	if text := err.Error(); !strings.Contains(text, "segment") && !strings.Contains(text, "object database:") && !strings.Contains(text, "object writers/") {
 		t.Errorf("%s: the error does not say what it is about: %v", what, err)
 	}
 }

@@ -280,7 +280,7 @@ func (s *scene) cleanUp(t testing.TB) {
 	for _, m := range known {
 		want = append(want, m.Name)
 	}
-	for info, err := range s.bucket.List(ctx, "") {
+	for info, err := range s.bucket.List(ctx, "segments/") {
 		if err != nil {
 			t.Fatal(err)
 		}
