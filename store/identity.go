@@ -179,6 +179,9 @@ func (s *Store) claimBucket(ctx context.Context, holder string) error {
 		return err
 	}
 	if newest > s.epoch {
+		if err := s.stillWriter(ctx); err != nil {
+			return err // it was faster
+		}
 		return fmt.Errorf("%w: it has had a writer of epoch %d, and this catalog has just given out %d: the catalog is an older copy; go on with the newest one, restore a backup, or, where this one is the right one, say so with trellis adopt", ErrForeign, newest, s.epoch)
 	}
 	s.claim = claim{Format: identityFormat, Database: id, Epoch: s.epoch, Holder: holder, Log: s.logID, Time: s.clock()}

@@ -174,6 +174,10 @@ func race(dir, number, where string) error {
 	next := int64(0)
 	for {
 		s, err := store.Open(context.Background(), raceOptions(dir, number, catalog, bucket))
+		if errors.Is(err, meta.ErrConflict) { // the other one was faster
+			fmt.Println("fenced")
+			continue
+		}
 		if err != nil {
 			return err
 		}
