@@ -33,7 +33,8 @@ type importFlags struct {
 // the table series that they set.
 var attributeFlags = []struct{ flag, column, help string }{
 	{"type", "type", "double, float, integer, boolean, enum or text"},
-	{"sample-t", "sample_t", "sample period: '1 second', 15m, or auto to find it in the data"},
+	{"sample-t", "sample_t", "sample period: '1 second', 15m, '1 month' of the calendar, or auto to find it in the data"},
+	{"phase", "phase", "when slots begin after a multiple of the period, such as '30 minutes'; of a calendar period, the time of day"},
 	{"unit", "unit", "unit, such as degC"},
 	{"interpolation", "interpolation", "linear or step"},
 	{"series-zone", "zone", "zone of the place where the sensor stands; default: --zone"},

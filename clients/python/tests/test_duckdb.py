@@ -157,7 +157,7 @@ QUESTIONS = [
     f"SELECT count(*) {S} AND value > (SELECT avg(value) {S})",
     f"SELECT count(*) {S} AND series IN (SELECT series FROM series WHERE unit = 'kW')",
     f"SELECT count(*) {S} AND EXISTS (SELECT 1 FROM series s WHERE s.series = samples.series AND s.zone = 'UTC')",
-    f"SELECT round(value) AS r, count(*) {S} AND value IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5",
+    f"SELECT floor(value) AS r, count(*) {S} AND value IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5",
     f"SELECT upper(quality) || '-' || length(series)::text AS k, count(*) {S} GROUP BY 1",
     f"SELECT coalesce(value, raw_value, 0) > 20 AS warm, count(*) {S} GROUP BY 1",
     f"SELECT date_trunc('week', time) AS w, extract(isodow FROM time) AS d, count(*) {S} GROUP BY 1, 2",

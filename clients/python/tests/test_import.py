@@ -109,7 +109,7 @@ def test_a_year_of_wall_clock_with_the_repeated_hour(binary, server, conn, tmp_p
 def test_stamps_that_never_were_are_refused_with_their_lines_and_the_rest_is_stored(binary, server, conn, tmp_path):
     path = tmp_path / "spring.csv"
     path.write_text("time,value\n2024-03-31 01:30,1\n2024-03-31 02:30,2\n2024-03-31 03:30,3\nnonsense,4\n2024-03-31 04:30,warm\n2024-03-31 05:30,inf\n2024-03-31 06:30,7\n")
-    report = run(binary, server, path, "--name", "import/spring", "--zone", "Europe/Berlin", "--type", "double", "--sample-t", "1h", code=2)
+    report = run(binary, server, path, "--name", "import/spring", "--zone", "Europe/Berlin", "--type", "double", "--sample-t", "1h", "--phase", "30 minutes", code=2)
     assert [r["line"] for r in report["refusals"]] == [3, 5, 6, 7]
     assert stored(conn, "import/spring")["value"].tolist() == [1.0, 3.0, 7.0]
     run(binary, server, path, "--name", "import/spring/stop", "--zone", "Europe/Berlin", "--type", "double", "--sample-t", "1h", "--on-error", "stop", code=1)
@@ -119,7 +119,7 @@ def test_parquet_with_a_zone_a_dictionary_and_an_index_of_pandas(binary, server,
     index = pd.date_range("2024-10-26", periods=200, freq="15min", tz="Europe/Berlin", name="when")
     frame = pd.DataFrame({"tag": pd.Categorical(["a", "b"] * 100), "reading": np.arange(200) / 3}, index=index)
     frame.to_parquet(tmp_path / "tags.parquet")
-    run(binary, server, tmp_path / "tags.parquet", "--name", "import/parquet/{tag}", "--time", "when", "--value", "reading", "--type", "double", "--sample-t", "30m")
+    run(binary, server, tmp_path / "tags.parquet", "--name", "import/parquet/{tag}", "--time", "when", "--value", "reading", "--type", "double", "--sample-t", "30m", "--snap")
     for tag, first in [("a", 0), ("b", 1)]:
         got = stored(conn, f"import/parquet/{tag}")
         assert got["value"].tolist() == frame["reading"].iloc[first::2].tolist()
@@ -196,3 +196,31 @@ def read_arrow(path):
             return pa.ipc.open_file(source).read_pandas()
         except pa.ArrowInvalid:
             return pa.ipc.open_stream(source).read_pandas()
+
+
+ZONES = [
+    "UTC", "Europe/Berlin", "Europe/London", "Europe/Lisbon", "Africa/Cairo", "Africa/Casablanca", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Tehran",
+    "Asia/Shanghai", "Asia/Tokyo", "Australia/Melbourne", "Australia/Adelaide", "Australia/Lord_Howe", "Pacific/Auckland", "Pacific/Chatham",
+    "America/St_Johns", "America/Denver", "America/Santiago", "America/Sao_Paulo",
+]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("freq", "shift", "n"), [("D", "0h", 800), ("MS", "0h", 40), ("30min", "15min", 3000), ("h", "14min", 2000)])
+def test_the_grid_of_local_data_is_found_and_nothing_moves(binary, server, conn, tmp_path, zone, freq, shift, n):
+    local = pd.date_range("2023-01-01", periods=n, freq=freq) + pd.Timedelta(shift)
+    # What the clock showed: local hours that it skipped are no stamps, repeated ones come once, as in most exports.
+    stamps = local.tz_localize(zone, nonexistent="NaT", ambiguous=True)
+    keep = stamps.notna()
+    frame = pd.DataFrame({"v": range(n)}, index=stamps)[keep]
+    path = tmp_path / "local.csv"
+    frame.assign(time=local[keep]).to_csv(path, columns=["time", "v"], index=False, date_format="%Y-%m-%d %H:%M")
+    name = f"import/local/{zone}/{freq}"
+    report = run(binary, server, path, "--name", name, "--zone", zone, "--type", "double", "--sample-t", "auto")
+    assert report["samples"] == len(frame) and report["off_grid"] == 0 and report["duplicates"] == 0
+    got = pd.read_sql(f"SELECT time, value FROM samples WHERE series = '{name}' ORDER BY time", conn)
+    assert list(got["time"].dt.tz_convert("UTC")) == list(frame.index.tz_convert("UTC"))
+    assert list(got["value"]) == list(frame["v"])
+    means = pd.read_sql(f"SELECT local_bucket('1 month', time, '{zone}') AS month, avg(value) AS v FROM samples WHERE series = '{name}' GROUP BY 1 ORDER BY 1", conn)
+    want = frame["v"].groupby(frame.index.tz_localize(None).to_period("M")).mean()
+    assert list(means["v"]) == pytest.approx(list(want), rel=1e-12)

@@ -361,7 +361,7 @@ func TestAGridIsFound(t *testing.T) {
 		{name: "one stamp", stamps: []int64{7, 7}, refused: "one time stamp"},
 	}
 	for _, test := range tests {
-		period, phase, err := spacingOf(test.stamps).grid()
+		period, phase, err := spacingOf(test.stamps, nil).grid()
 		switch {
 		case test.refused != "":
 			if err == nil {
@@ -433,8 +433,47 @@ func TestWhoKeepsASlot(t *testing.T) {
 	}
 }
 
+func TestACalendarIsFound(t *testing.T) {
+	dates := func(zoneName string, list ...string) (*zone.Zone, []int64) {
+		z, err := zone.Load(zoneName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []int64
+		for _, text := range list {
+			at, err := time.Parse("2006-01-02 15:04", text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, z.Instant(at.UnixMicro()))
+		}
+		return z, out
+	}
+	for _, test := range []struct {
+		name, zone string
+		stamps     []string
+		want       string
+		phase      time.Duration
+	}{
+		{name: "days with a clock change", zone: "Europe/Berlin", stamps: []string{"2024-03-30 00:00", "2024-03-31 00:00", "2024-04-01 00:00"}, want: "1 day"},
+		{name: "gas days", zone: "Europe/Berlin", stamps: []string{"2024-03-30 06:00", "2024-03-31 06:00", "2024-04-01 06:00"}, want: "1 day", phase: 6 * time.Hour},
+		{name: "weeks", zone: "Australia/Melbourne", stamps: []string{"2024-04-01 00:00", "2024-04-08 00:00", "2024-04-22 00:00"}, want: "7 days"},
+		{name: "months", zone: "UTC", stamps: []string{"2024-01-01 00:00", "2024-02-01 00:00", "2024-03-01 00:00"}, want: "1 month"},
+		{name: "quarters", zone: "America/Santiago", stamps: []string{"2024-01-01 00:00", "2024-04-01 00:00", "2024-07-01 00:00"}, want: "3 months"},
+		{name: "years", zone: "Asia/Kolkata", stamps: []string{"2022-01-01 00:00", "2023-01-01 00:00", "2024-01-01 00:00"}, want: "1 year"},
+		{name: "days in UTC are even", zone: "UTC", stamps: []string{"2024-01-01 00:00", "2024-01-02 00:00", "2024-01-03 00:00"}, want: "86400000000 microseconds"},
+		{name: "hours are no days", zone: "Europe/Berlin", stamps: []string{"2024-01-01 00:00", "2024-01-01 01:00", "2024-01-01 02:00"}, want: "3600000000 microseconds"},
+	} {
+		z, stamps := dates(test.zone, test.stamps...)
+		got, phase, err := spacingOf(stamps, z).found()
+		if err != nil || got != test.want || phase != test.phase.Microseconds() {
+			t.Errorf("%s: %q, phase %d (%v), want %q, %d", test.name, got, phase, err, test.want, test.phase.Microseconds())
+		}
+	}
+}
+
 func TestSpacingsAreTold(t *testing.T) {
-	_, _, err := spacingOf([]int64{0, 60_000_000, 120_000_000, 180_000_000, 180_000_000, 187_000_001, 250_000_000}).grid()
+	_, _, err := spacingOf([]int64{0, 60_000_000, 120_000_000, 180_000_000, 180_000_000, 187_000_001, 250_000_000}, nil).grid()
 	if err == nil || !strings.Contains(err.Error(), "00:01:00 (3 times)") || !strings.Contains(err.Error(), "--snap") {
 		t.Errorf("spacings are told as %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
@@ -27,6 +28,7 @@ type spacing struct {
 	divisor     int64           // of all distances from the first; 0: there is one stamp only
 	counts      map[int64]int64 // of distances between neighbours, whichever came first
 	others      int64           // neighbours at distances that are not in counts
+	fit         fit             // to a calendar
 }
 
 // errOneStamp is what a single stamp says of a period.
@@ -35,6 +37,7 @@ var errOneStamp = errors.New("its sample period cannot be found in one time stam
 // add takes in a stamp, in microseconds.
 func (s *spacing) add(t int64) {
 	s.stamps++
+	s.fit.add(t, s.stamps == 1)
 	if s.stamps == 1 {
 		s.first, s.last, s.counts = t, t, map[int64]int64{}
 		return
@@ -49,9 +52,9 @@ func (s *spacing) add(t int64) {
 	s.last = t
 }
 
-// spacingOf is the spacing of stamps.
-func spacingOf(stamps []int64) *spacing {
-	s := &spacing{}
+// spacingOf is the spacing of stamps of a series of a zone.
+func spacingOf(stamps []int64, z *zone.Zone) *spacing {
+	s := &spacing{fit: fit{zone: z}}
 	for _, t := range stamps {
 		s.add(t)
 	}
@@ -83,6 +86,16 @@ func (s *spacing) grid() (period, phase int64, err error) {
 		phase += s.divisor
 	}
 	return s.divisor, phase, nil
+}
+
+// found returns the period and the phase that hit every stamp, as the table series has
+// them: those of a calendar where its days, or longer units, are what the stamps follow.
+func (s *spacing) found() (sampleT string, phase int64, err error) {
+	period, phase, err := s.grid()
+	if calendar := s.fit.period(); calendar != "" && s.divisor != 0 && (err != nil || period >= dayMicros) {
+		return calendar, s.fit.clock, nil
+	}
+	return fmt.Sprintf("%d microseconds", period), phase, err
 }
 
 // told says which distances there are, the most frequent ones first.

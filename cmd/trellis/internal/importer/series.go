@@ -134,7 +134,7 @@ func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*m
 	if attributes["type"] == "" || attributes["sample_t"] == "" {
 		return nil, r.undescribed(name, v, col, at)
 	}
-	if err := r.fixPeriod(attributes, name, at); err != nil {
+	if err := r.fixPeriod(attributes, name, v.name, at); err != nil {
 		return nil, err
 	}
 	m, err := engine.Template(attributes)
@@ -168,17 +168,17 @@ func unstated(err error) error {
 
 // fixPeriod finds the sample period where it is to be found, and takes 15m for 15
 // minutes.
-func (r *run) fixPeriod(attributes map[string]string, name string, at []int64) error {
+func (r *run) fixPeriod(attributes map[string]string, name, column string, at []int64) error {
 	text := attributes["sample_t"]
 	if text == autoPeriod {
-		period, phase, err := r.gridOf(name, at)
+		period, phase, err := r.gridOf(name, column, at)
 		if err != nil {
 			return fmt.Errorf("series %q: %w", name, err)
 		}
 		if phase != 0 {
 			attributes["phase"] = fmt.Sprintf("%d microseconds", phase)
 		}
-		attributes["sample_t"] = fmt.Sprintf("%d microseconds", period)
+		attributes["sample_t"] = period
 		return nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
@@ -202,7 +202,7 @@ func (r *run) undescribed(name string, v *valueColumn, col *column, at []int64) 
 		kind = columnar.Boolean
 	}
 	period := "auto"
-	if p, _, err := spacingOf(at).grid(); err == nil {
+	if p, _, err := spacingOf(at, nil).grid(); err == nil {
 		period = fmt.Sprintf("'%s'", plan.FormatInterval(plan.Span{Micros: p}))
 	}
 	return fmt.Errorf("series %q does not exist: describe it with --type and --sample-t (column %s looks like --type %s --sample-t %s), or create it with INSERT INTO series", name, v.name, kind, period)

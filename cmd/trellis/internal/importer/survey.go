@@ -2,6 +2,7 @@ package importer
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 )
 
@@ -45,7 +46,7 @@ func (f *fileRun) look(c *chunk, groups []*group, instants []int64) {
 					continue
 				}
 				if s == nil {
-					s = &spacing{}
+					s = spacingOf(nil, f.opts.zoneOf(v.name))
 					f.spacings[name] = s
 				}
 				s.add(instants[row])
@@ -57,17 +58,15 @@ func (f *fileRun) look(c *chunk, groups []*group, instants []int64) {
 
 // gridOf finds the period and the phase of a series: in all its stamps, or else in
 // those at hand. One stamp goes to the grid of the series before it, if it is on that.
-func (r *run) gridOf(name string, at []int64) (period, phase int64, err error) {
+func (r *run) gridOf(name, column string, at []int64) (sampleT string, phase int64, err error) {
 	s := r.spacings[name]
 	if s == nil {
-		s = spacingOf(at)
+		s = spacingOf(at, r.opts.zoneOf(column))
 	}
-	period, phase, err = s.grid()
-	if errors.Is(err, errOneStamp) && r.series.period > 0 && (s.first-r.series.phase)%r.series.period == 0 {
-		return r.series.period, r.series.phase, nil
-	}
-	if err == nil {
+	if period, phase, err := s.grid(); err == nil {
 		r.series.period, r.series.phase = period, phase
+	} else if errors.Is(err, errOneStamp) && r.series.period > 0 && (s.first-r.series.phase)%r.series.period == 0 {
+		return fmt.Sprintf("%d microseconds", r.series.period), r.series.phase, nil
 	}
-	return period, phase, err
+	return s.found()
 }
