@@ -92,24 +92,6 @@ func (l *ledger) admit(ctx context.Context) error {
 	return nil
 }
 
-// begin takes the floor of a query that needs little: at once, or none where what is kept
-// for such queries has room.
-func (l *ledger) begin(ctx context.Context) error {
-	if l.small == nil || l.part == nil || l.part.Most() == 0 {
-		return l.admit(ctx)
-	}
-	floor := min(l.part.Most()/floorShare, floorMost)
-	if l.part.TryReserve(floor) == nil {
-		l.floor, l.reserved = floor, floor
-		return nil
-	}
-	if lent := min(takeStep, l.small.Most()); l.small.TryReserve(lent) == nil {
-		l.floor, l.reserved, l.lent = lent, lent, lent
-		return nil
-	}
-	return l.admit(ctx)
-}
-
 // OnPause implements columnar.Pauses.
 func (l *ledger) OnPause(f func()) (remove func()) {
 	l.mu.Lock()
@@ -262,17 +244,6 @@ func onlyPasses(n plan.Node) bool {
 		return onlyPasses(n.Inputs()[0])
 	}
 	return false
-}
-
-// readsBlocks reports whether a plan reads samples, and not only their summaries.
-func readsBlocks(n plan.Node) bool {
-	decodes := false
-	plan.Walk(n, func(n plan.Node) bool {
-		scan, ok := n.(*plan.Scan)
-		decodes = decodes || ok && scan.Table == plan.Samples && (scan.Samples == nil || scan.Samples.Summaries == nil)
-		return !decodes
-	})
-	return decodes
 }
 
 // readsSamples reports whether a plan reads samples, its subqueries included.

@@ -78,11 +78,6 @@ func Run(ctx context.Context, n plan.Node, o Options) (columnar.Stream, error) {
 	switch {
 	case !readsSamples(n):
 		q.memory.small = o.Small
-	case !o.Decode && !readsBlocks(n):
-		q.memory.small = o.Small
-		if err := q.memory.begin(ctx); err != nil {
-			return nil, err
-		}
 	default:
 		if err := q.memory.admit(ctx); err != nil {
 			return nil, err
