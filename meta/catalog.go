@@ -47,6 +47,9 @@ type Catalog interface {
 	// its file was removed, moved away or replaced, or its database is another one.
 	// It is cheap for a file.
 	Check(ctx context.Context) error
+	// Mark returns a name of the place where the catalog is kept, which a copy of it that
+	// is kept elsewhere does not have; empty: it cannot be told. It is for comparing.
+	Mark(ctx context.Context) (string, error)
 	// ID returns the database's id, which it was given when the catalog was made.
 	ID(ctx context.Context) (string, error)
 	// NewLog returns the id of a new write-ahead log, at position 0.

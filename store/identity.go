@@ -45,6 +45,9 @@ type claim struct {
 	Holder   string `json:"holder"`
 	Log      string `json:"log"`
 	Time     int64  `json:"time"` // instant
+	// Catalog and Bucket are marks of the places where the two are kept.
+	Catalog string `json:"catalog,omitempty"`
+	Bucket  string `json:"bucket,omitempty"`
 }
 
 // claimKey is the key of the object of an epoch.
@@ -185,10 +188,39 @@ func (s *Store) claimBucket(ctx context.Context, holder string) error {
 		return fmt.Errorf("%w: it has had a writer of epoch %d, and this catalog has just given out %d: the catalog is an older copy; go on with the newest one, restore a backup, or, where this one is the right one, say so with trellis adopt", ErrForeign, newest, s.epoch)
 	}
 	s.claim = claim{Format: identityFormat, Database: id, Epoch: s.epoch, Holder: holder, Log: s.logID, Time: s.clock()}
+	if s.claim.Catalog, err = s.catalog.Mark(ctx); err != nil {
+		return err
+	}
+	if b, ok := s.bucket.(object.Marked); ok {
+		s.claim.Bucket = b.Mark()
+	}
+	if err := s.sameCatalog(ctx, newest); err != nil {
+		return err
+	}
 	if err := s.putClaim(ctx); err != nil {
 		return err
 	}
 	return s.dropClaims(ctx)
+}
+
+// sameCatalog refuses a catalog that is kept in another place than that of the writer
+// before: a copy, beside which the first one may go on. Where the bucket is a copy, too,
+// there is none beside it.
+func (s *Store) sameCatalog(ctx context.Context, epoch int64) error {
+	if epoch == 0 {
+		return nil
+	}
+	var before claim
+	err := readJSON(ctx, s.bucket, claimKey(epoch), &before)
+	switch own := s.claim; {
+	case errors.Is(err, object.ErrNotFound):
+		return nil // taken away by a later one, which putClaim finds
+	case err != nil:
+		return err
+	case before.Catalog == own.Catalog || before.Catalog == "" || own.Catalog == "" || before.Bucket != own.Bucket:
+		return nil
+	}
+	return fmt.Errorf("%w: its last writer, %q, had its catalog in another place: this one is a copy of it, or was moved or restored; stop whoever still uses the first one, and, where this one is to go on, say so with trellis adopt", ErrForeign, before.Holder)
 }
 
 // signBucket puts the identity of a bucket that has none: an empty one, or one of an

@@ -96,6 +96,9 @@ func (r *renewal) tick(ctx context.Context, s *Store) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.leaseTTL/renewals)
 	defer cancel()
+	if err := s.noteConflict(s.ownClaim(ctx)); err != nil && !errors.Is(err, ErrForeign) && ctx.Err() == nil {
+		s.logger.Warn("the bucket did not say who its writer is; it is asked again", "error", err)
+	}
 	if err := s.noteConflict(s.catalog.Renew(ctx, s.epoch, s.leaseTTL)); err != nil && !errors.Is(err, meta.ErrConflict) && ctx.Err() == nil {
 		s.logger.Warn("the writer's lease was not renewed; it is tried again", "error", err)
 	}

@@ -200,6 +200,10 @@ func (p *purge) rest(ctx context.Context, g *liveSegment, reader *segment.Reader
 func (p *purge) deleteOld(ctx context.Context) {
 	s := p.store
 	ctx = context.WithoutCancel(ctx)
+	if err := s.noteConflict(s.stillOwner(ctx)); err != nil {
+		s.logger.Warn("what a purge replaced was not deleted", "error", err)
+		return
+	}
 	var gone []string
 	for _, r := range p.replaced {
 		s.indexes.Invalidate(indexKey{r.Old, p.series.ID})

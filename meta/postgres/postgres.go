@@ -181,3 +181,22 @@ type database struct {
 	pool     *sql.DB
 	patience time.Duration
 }
+
+// Mark returns the number of the database, and that of its cluster where the role may
+// ask for it: a copy has others.
+func (c *Catalog) Mark(ctx context.Context) (mark string, err error) {
+	err = c.db.Read(ctx, func(q tables.Queryer) error {
+		return q.QueryRowContext(ctx, `SELECT 'postgres:' || CAST(oid AS TEXT) FROM pg_database WHERE datname = current_database()`).Scan(&mark)
+	})
+	if err != nil {
+		return "", fmt.Errorf("mark: %w", err)
+	}
+	var cluster string
+	err = c.db.Read(ctx, func(q tables.Queryer) error {
+		return q.QueryRowContext(ctx, `SELECT CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') THEN (SELECT CAST(system_identifier AS TEXT) FROM pg_control_system()) ELSE '' END`).Scan(&cluster)
+	})
+	if err != nil {
+		return "", fmt.Errorf("mark: %w", err)
+	}
+	return mark + ":" + cluster, nil
+}

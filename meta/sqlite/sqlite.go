@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -51,6 +52,7 @@ type file struct {
 	path  string
 	abs   string      // the same, whatever the working directory is
 	info  fs.FileInfo // of the file that was opened
+	wal   fs.FileInfo // of its write-ahead log; nil: there was none
 	write *sql.DB     // one connection; every transaction takes the write lock first
 	read  *sql.DB
 }
@@ -85,18 +87,35 @@ func (f *file) open(ctx context.Context) (err error) {
 		return err
 	}
 	f.abs = path
+	if f.wal, err = os.Stat(path + "-wal"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	f.read, err = connect(path, readers, url.Values{"_pragma": {"query_only(1)"}})
 	return err
+}
+
+// Mark returns the number of the file: a copy has another.
+func (c *Catalog) Mark(context.Context) (string, error) {
+	stat, ok := c.db.info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "", nil
+	}
+	return fmt.Sprintf("sqlite:%d", stat.Ino), nil
 }
 
 // Check wraps meta.ErrConflict where the file at the catalog's path is no longer the
 // one that was opened.
 func (c *Catalog) Check(context.Context) error {
 	now, err := os.Stat(c.db.abs)
-	if err == nil && os.SameFile(now, c.db.info) {
+	same := err == nil && os.SameFile(now, c.db.info)
+	if same && c.db.wal != nil { // what is committed stands there first
+		now, err = os.Stat(c.db.abs + "-wal")
+		same = err == nil && os.SameFile(now, c.db.wal)
+	}
+	if same {
 		return nil
 	}
-	return fmt.Errorf("catalog %s: the file was removed, moved away or replaced while it was in use; stop this server, and look for the file: %w", c.db.path, meta.ErrConflict)
+	return fmt.Errorf("catalog %s: the file, or its -wal, was removed, moved away or replaced while it was in use; stop this server, and look for the file: %w", c.db.path, meta.ErrConflict)
 }
 
 // connect returns a pool of up to n connections to the file. None is made yet.

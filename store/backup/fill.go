@@ -117,6 +117,9 @@ func (f *filler) checkTarget(ctx context.Context) (done bool, err error) {
 		}
 		done = true
 	}
+	if err := store.CheckBucket(ctx, f.to.Bucket, f.content.ID); err != nil {
+		return false, err
+	}
 	wanted := make(map[string]bool, len(f.content.Segments))
 	for i := range f.content.Segments {
 		wanted[f.content.Segments[i].Name] = true

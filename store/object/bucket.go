@@ -78,6 +78,14 @@ type Forgetful interface {
 	Forget(key string)
 }
 
+// Marked is a [Bucket] that can tell where it is kept.
+type Marked interface {
+	Bucket
+	// Mark returns a name of that place, which a copy of the bucket does not have; empty:
+	// it cannot be told. It is for comparing.
+	Mark() string
+}
+
 // NotEnd returns an error that is all that err is, only not io.EOF: a connection that was
 // lost must not look like the end of what was read.
 func NotEnd(err error) error {

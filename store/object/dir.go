@@ -316,3 +316,16 @@ func (f *file) Version() string { return f.version }
 
 // Size implements [Object].
 func (f *file) Size() int64 { return f.size }
+
+// Mark returns the number of the directory: a copy has another.
+func (d *Dir) Mark() string {
+	info, err := os.Stat(d.root)
+	if err != nil {
+		return ""
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("directory:%d", stat.Ino)
+}
