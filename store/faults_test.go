@@ -247,8 +247,8 @@ func TestWritersWaitWhileTheHeadIsFull(t *testing.T) {
 	d := newDatabase(t)
 	d.options.HeadBytes = 10_000
 	gate := make(chan struct{})
-	d.bucket = &objecttest.Faulty{Bucket: d.bucket, Fail: func(op objecttest.Op, _ string) error {
-		if op == objecttest.OpPut {
+	d.bucket = &objecttest.Faulty{Bucket: d.bucket, Fail: func(op objecttest.Op, key string) error {
+		if op == objecttest.OpPut && strings.HasPrefix(key, "segments/") {
 			<-gate
 		}
 		return nil
