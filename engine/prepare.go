@@ -13,11 +13,16 @@ import (
 // of its parameters. Mistakes are *plan.Errors.
 func (e *Engine) Prepare(_ context.Context, s *Session, text string) (st *Statement, err error) {
 	defer recoverInto(&err, e.opts.Logger)
-	node, params, err := e.lower(s, text, nil, e.opts.Clock())
+	parsed, err := sql.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	node, params, err := sql.Lower(parsed, sql.Scope{Zone: s.Zone(), Now: e.opts.Clock()})
 	if err != nil {
 		return nil, err
 	}
 	st = &Statement{Text: text, Params: params}
+	st.parsed.Store(parsed)
 	switch n := node.(type) {
 	case *plan.InsertSamples, *plan.UpdateSamples, *plan.DeleteSamples, *plan.InsertSeries, *plan.UpdateSeries, *plan.CallProcedure, *plan.SetVariable:
 		st.Update = true
@@ -33,15 +38,6 @@ func (e *Engine) Prepare(_ context.Context, s *Session, text string) (st *Statem
 		st.Fields = node.Fields()
 	}
 	return st, nil
-}
-
-// lower turns a text into a plan, and tells the types of its parameters.
-func (e *Engine) lower(s *Session, text string, known []plan.Type, now int64) (plan.Node, []plan.Type, error) {
-	parsed, err := sql.Parse(text)
-	if err != nil {
-		return nil, nil, err
-	}
-	return sql.Lower(parsed, sql.Scope{Zone: s.Zone(), Now: now, Params: known})
 }
 
 // paramFields are the columns of a batch of parameters.

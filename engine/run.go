@@ -15,6 +15,7 @@ import (
 	"github.com/trellisdb/trellis/engine/exec"
 	"github.com/trellisdb/trellis/engine/optimize"
 	"github.com/trellisdb/trellis/engine/plan"
+	"github.com/trellisdb/trellis/engine/sql"
 )
 
 // run is one statement being run: what it was lowered to and what it runs with.
@@ -34,12 +35,16 @@ func (e *Engine) newRun(ctx context.Context, s *Session, st *Statement, params [
 	if now == 0 {
 		now = e.opts.Clock()
 	}
-	env := &eval.Env{Now: now, Zone: s.Zone(), Random: e.nextRandom, Setting: s.Value, User: s.user}
+	env := &eval.Env{Now: now, Zone: s.Zone(), Random: e.nextRandom, Setting: s.Value, User: s.user, Memory: e.opts.QueryMemory, Ended: func() error { return context.Cause(ctx) }}
 	var err error
 	if env.Params, err = bind(st, params, env); err != nil {
 		return nil, err
 	}
-	node, _, err := e.lower(s, st.Text, st.Params, now)
+	parsed, err := st.tree()
+	if err != nil {
+		return nil, err
+	}
+	node, _, err := sql.Lower(parsed, sql.Scope{Zone: s.Zone(), Now: now, Params: st.Params})
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +86,11 @@ func (e *Engine) Query(ctx context.Context, s *Session, st *Statement, params []
 		return nil, plan.Errorf(0, plan.CodeNotSupported, "the statement yields no rows").WithHint("Run it as an update.")
 	}
 	ctx, q := e.queries.begin(ctx, s.user, st.Text, e.opts.Clock())
+	stop := q.limit(s)
 	defer func() {
 		if err != nil {
 			err = e.ended(ctx, err)
+			stop()
 			e.queries.end(q)
 		}
 	}()
@@ -103,7 +110,7 @@ func (e *Engine) Query(ctx context.Context, s *Session, st *Statement, params []
 	if err != nil {
 		return nil, err
 	}
-	return &watched{engine: e, query: q, in: in, ctx: ctx, stop: q.limit(s)}, nil
+	return &watched{engine: e, query: q, in: in, ctx: ctx, stop: stop}, nil
 }
 
 // watched is the stream of a statement's rows: it counts them, ends when the

@@ -179,8 +179,24 @@ func (r *run) insertSeries(ctx context.Context, n *plan.InsertSeries) (int64, er
 	return int64(len(made)), nil
 }
 
+// withScalars optimizes an update of series and runs its scalar subqueries.
+func (r *run) withScalars(ctx context.Context, n *plan.UpdateSeries) (*plan.UpdateSeries, error) {
+	better, err := r.optimized(n)
+	if err != nil {
+		return nil, err
+	}
+	if better, err = exec.Scalars(ctx, better, r.options); err != nil {
+		return nil, err
+	}
+	return better.(*plan.UpdateSeries), nil
+}
+
 // updateSeries sets attributes of the series that the statement chooses.
 func (r *run) updateSeries(ctx context.Context, n *plan.UpdateSeries) (int64, error) {
+	n, err := r.withScalars(ctx, n)
+	if err != nil {
+		return 0, err
+	}
 	batch := r.view.table.Batch
 	keep, count := columnar.FullBitmap(int(batch.NumRows())), int(batch.NumRows())
 	if n.Where != nil {

@@ -20,20 +20,28 @@ type callContext struct {
 	text   int // bytes of text made for the batch at hand
 }
 
-// maxTextVector bounds the text that one function makes for a batch, and that a
-// column of a result holds.
+// maxTextVector bounds the text that one function makes for a batch, and that the
+// columns of a result hold, where the statement's memory allows no less.
 const maxTextVector = 256 << 20
 
 // grow counts n bytes of text that the kernel is about to make.
 func (c *callContext) grow(n int) error {
-	if c.text += n; c.text > maxTextVector {
-		return tooMuchText()
+	if c.text += n; c.text > c.env.mostText() {
+		return c.env.tooMuchText()
 	}
 	return nil
 }
 
-func tooMuchText() error {
-	return plan.Errorf(0, plan.CodeOutOfMemory, "a batch of rows would hold more than %d MiB of text", maxTextVector>>20).
+// mostText is how much text a function may make for a batch.
+func (e *Env) mostText() int {
+	if e == nil || e.Memory <= 0 {
+		return maxTextVector
+	}
+	return int(min(e.Memory, maxTextVector))
+}
+
+func (e *Env) tooMuchText() error {
+	return plan.Errorf(0, plan.CodeOutOfMemory, "a batch of rows would hold more than %d MiB of text", e.mostText()>>20).
 		WithHint("Make shorter texts, or select fewer rows at once.")
 }
 
@@ -117,17 +125,24 @@ func constant(nodes []node) bool {
 	return true
 }
 
+// MaxFolded is the longest text that is computed once and kept: no memory counts what
+// a plan holds. A longer one is computed where it is needed.
+const MaxFolded = 4 << 10
+
 // fold evaluates a node that has no columns; one that fails stays, to fail only
 // where it is evaluated (E2).
 func fold(n node) (node, error) {
 	v, err := n.eval(&batch{n: 1})
-	if err != nil {
+	if err != nil || v.TextSize() > MaxFolded {
 		return n, nil //nolint:nilerr // the error is raised again where the node is evaluated
 	}
 	return literal{v.Literal(0)}, nil
 }
 
 func (c call) eval(b *batch) (Vector, error) {
+	if err := c.context.env.ended(); err != nil {
+		return Vector{}, err
+	}
 	args := make([]Vector, len(c.args))
 	allConst, unknown := true, false
 	for i, a := range c.args {
@@ -236,10 +251,15 @@ func bothValid(args []Vector) columnar.Bitmap {
 
 // unary lifts a function of one value that cannot fail.
 func unary[A, R value](f func(A) R) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		a := values[A](&args[0])
 		out := make([]R, n)
 		for i := range out {
+			if i%longPatience == longPatience-1 {
+				if err := c.env.ended(); err != nil {
+					return Vector{}, err
+				}
+			}
 			out[i] = f(a[i])
 		}
 		return of(out, bothValid(args)), nil
@@ -248,21 +268,39 @@ func unary[A, R value](f func(A) R) vectorFunc {
 
 // binary lifts a function of two values that cannot fail.
 func binary[A, B, R value](f func(A, B) R) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		a, b := values[A](&args[0]), values[B](&args[1])
 		ma, mb := args[0].mask(), args[1].mask()
 		out := make([]R, n)
 		for i := range out {
+			if i%longPatience == longPatience-1 {
+				if err := c.env.ended(); err != nil {
+					return Vector{}, err
+				}
+			}
 			out[i] = f(a[i&ma], b[i&mb])
 		}
 		return of(out, bothValid(args)), nil
 	}
 }
 
-// each calls f for every row in which no argument is NULL, until one fails.
-func each(args []Vector, n int, f func(i int) error) (columnar.Bitmap, error) {
+// patience is how many rows a kernel works on before it looks whether the statement has
+// ended.
+const patience = 64
+
+// longPatience is that of kernels that cannot fail, which are quick.
+const longPatience = 1024
+
+// each calls f for every row in which no argument is NULL, until one fails or the
+// statement ends.
+func (c *callContext) each(args []Vector, n int, f func(i int) error) (columnar.Bitmap, error) {
 	valid := bothValid(args)
 	for i := range n {
+		if i%patience == patience-1 {
+			if err := c.env.ended(); err != nil {
+				return nil, err
+			}
+		}
 		if valid != nil && !valid.Has(i) {
 			continue
 		}
@@ -278,7 +316,7 @@ func unaryErr[A, R value](f func(*callContext, A) (R, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		a := values[A](&args[0])
 		out := make([]R, n)
-		valid, err := each(args, n, func(i int) (err error) {
+		valid, err := c.each(args, n, func(i int) (err error) {
 			out[i], err = f(c, a[i])
 			return err
 		})
@@ -292,7 +330,7 @@ func binaryErr[A, B, R value](f func(*callContext, A, B) (R, error)) vectorFunc 
 		a, b := values[A](&args[0]), values[B](&args[1])
 		ma, mb := args[0].mask(), args[1].mask()
 		out := make([]R, n)
-		valid, err := each(args, n, func(i int) (err error) {
+		valid, err := c.each(args, n, func(i int) (err error) {
 			out[i], err = f(c, a[i&ma], b[i&mb])
 			return err
 		})
@@ -306,7 +344,7 @@ func ternaryErr[A, B, C, R value](f func(*callContext, A, B, C) (R, error)) vect
 		a, b, c := values[A](&args[0]), values[B](&args[1]), values[C](&args[2])
 		ma, mb, mc := args[0].mask(), args[1].mask(), args[2].mask()
 		out := make([]R, n)
-		valid, err := each(args, n, func(i int) (err error) {
+		valid, err := ctx.each(args, n, func(i int) (err error) {
 			out[i], err = f(ctx, a[i&ma], b[i&mb], c[i&mc])
 			return err
 		})
@@ -322,6 +360,11 @@ func nullable[R value](f func(c *callContext, args []Vector, i int) (R, bool, er
 		valid := columnar.NewBitmap(n)
 		strict := bothValid(args)
 		for i := range n {
+			if i%patience == patience-1 {
+				if err := c.env.ended(); err != nil {
+					return Vector{}, err
+				}
+			}
 			if strict != nil && !strict.Has(i) {
 				continue
 			}

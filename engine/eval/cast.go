@@ -41,20 +41,26 @@ func compileCast(e *plan.Cast, env *Env) (node, error) {
 	if from == plan.Unknown {
 		return nothing{arg, e.To}, nil
 	}
-	k, ok := casts[[2]plan.Type{from, e.To}]
-	if e.Width != plan.Wide && !(e.To == plan.Text && from == plan.Double) {
-		if ok || from != e.To {
-			arg, err = compileCast(&plan.Cast{Arg: e.Arg, To: e.To, Scale: e.Scale, At: e.At}, env)
-			if err != nil {
-				return nil, err
-			}
-		}
-		c := call{context: callContext{env: env, result: e.To, at: e.At}, args: []node{arg}, run: narrow(e.Width)}
-		if constant(c.args) {
-			return fold(c)
-		}
-		return c, nil
+	if e.Width == plan.Wide || e.To == plan.Text && from == plan.Double {
+		return convert(arg, e, env)
 	}
+	if _, ok := casts[[2]plan.Type{from, e.To}]; ok || from != e.To {
+		if arg, err = convert(arg, &plan.Cast{Arg: e.Arg, To: e.To, Scale: e.Scale, At: e.At}, env); err != nil {
+			return nil, err
+		}
+	}
+	c := call{context: callContext{env: env, result: e.To, at: e.At}, args: []node{arg}, run: narrow(e.Width)}
+	if constant(c.args) {
+		return fold(c)
+	}
+	return c, nil
+}
+
+// convert is a cast to a type of any width; arg is the cast's argument, compiled: once,
+// or casts in casts would double with each.
+func convert(arg node, e *plan.Cast, env *Env) (node, error) {
+	from := e.Arg.Type()
+	k, ok := casts[[2]plan.Type{from, e.To}]
 	switch {
 	case from == plan.Double && e.To == plan.Text && e.Width == plan.Float4:
 		k = unary(func(x float64) string { return plan.FormatReal(x) })

@@ -71,7 +71,7 @@ func fromText(t plan.Type) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := Vector{T: t, Len: n}
 		out.alloc(n)
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			x, err := plan.ParseLiteral(args[0].Strs[i&args[0].mask()], t, c.env.Zone, c.env.Now)
 			if err != nil {
 				return err
@@ -88,7 +88,7 @@ func fromText(t plan.Type) vectorFunc {
 func toText(t plan.Type) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]string, n)
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			out[i] = plan.FormatValue(args[0].Literal(i).Value, t, c.env.Zone)
 			return nil
 		})

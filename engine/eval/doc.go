@@ -12,4 +12,8 @@
 //     that row, so CASE WHEN x <> 0 THEN 1/x END never divides by zero.
 //   - E3: vectors are never changed once made; they may share memory with the
 //     batch they came from and live as long as it does.
+//   - E4: a program is nested as its expression is (P5 of package plan), each part of
+//     which is compiled once; and JSON no deeper than encoding/json reads it.
+//   - E5: a program stops soon after its statement has ended ([Env.Ended]), also within
+//     a batch, and makes no more text of a batch than the statement may hold.
 package eval

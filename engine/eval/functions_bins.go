@@ -110,7 +110,7 @@ func bucket(answer func(*zone.Bin) int64, hasZone, hasOrigin bool) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPartitions(args)
 		out := make([]int64, n)
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			t := args[1].Ints[i&args[1].mask()]
 			if seen.again(t) {
 				out[i] = answer(&seen.bin)
@@ -257,7 +257,7 @@ func truncate(hasZone bool) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPartitions(args)
 		out := make([]int64, n)
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			t := args[1].Ints[i&args[1].mask()]
 			if seen.again(t) {
 				out[i] = seen.bin.From
@@ -313,11 +313,11 @@ func truncateSpan(_ *callContext, unit string, s plan.Span) (plan.Span, error) {
 
 // inZone is AT TIME ZONE; the zone may differ from row to row.
 func inZone(f func(z *zone.Zone, t int64) int64) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]int64, n)
 		var z *zone.Zone
 		var name string
-		valid, err := each(args, n, func(i int) (err error) {
+		valid, err := c.each(args, n, func(i int) (err error) {
 			if at := text(args, 0, i); z == nil || at != name {
 				if z, err = plan.LoadZone(0, at); err != nil {
 					return err

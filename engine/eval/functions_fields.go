@@ -405,7 +405,7 @@ func makeStamp(clock func(*Env, []Vector, int) (*zone.Zone, error)) vectorFunc {
 	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		out := make([]int64, n)
 		at := func(k, i int) int64 { return args[k].Ints[i&args[k].mask()] }
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			days, err := makeDate(c, at(0, i), at(1, i), at(2, i))
 			if err != nil {
 				return err
@@ -425,10 +425,10 @@ func makeStamp(clock func(*Env, []Vector, int) (*zone.Zone, error)) vectorFunc {
 	}
 }
 
-func makeSpan(_ *callContext, args []Vector, n int) (Vector, error) {
+func makeSpan(c *callContext, args []Vector, n int) (Vector, error) {
 	out := make([]plan.Span, n)
 	at := func(k, i int) float64 { return float64(args[k].Ints[i&args[k].mask()]) }
-	valid, err := each(args, n, func(i int) error {
+	valid, err := c.each(args, n, func(i int) error {
 		months, days := at(0, i)*12+at(1, i), at(2, i)*7+at(3, i)
 		micros := (at(4, i)*3600+at(5, i)*60)*microsPerSecond + math.Round(args[6].Floats[i&args[6].mask()]*microsPerSecond)
 		if math.Abs(months) > math.MaxInt32 || math.Abs(days) > math.MaxInt32 || !(math.Abs(micros) < 1<<63) {

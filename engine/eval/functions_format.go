@@ -136,6 +136,16 @@ func formatStamp(clock func(*Env) *zone.Zone) vectorFunc {
 	})
 }
 
+// maxFormat is the length of the longest format.
+const maxFormat = 4096
+
+func checkFormat(format string) error {
+	if len(format) > maxFormat {
+		return plan.Errorf(0, plan.CodeTooMany, "a format of %d bytes is longer than %d", len(format), maxFormat)
+	}
+	return nil
+}
+
 // formatWith is to_char of what take takes apart; NULL where it cannot, and for an
 // empty format, as in PostgreSQL.
 func formatWith(take func(c *callContext, args []Vector, i int) (stamp, bool)) vectorFunc {
@@ -144,6 +154,9 @@ func formatWith(take func(c *callContext, args []Vector, i int) (stamp, bool)) v
 		var last string
 		return nullable(func(c *callContext, args []Vector, i int) (string, bool, error) {
 			f := text(args, 1, i)
+			if err := checkFormat(f); err != nil {
+				return "", false, err
+			}
 			if tokens == nil || f != last {
 				tokens, last = formatTokens(f), f
 			}

@@ -21,6 +21,20 @@ var (
 	_ = register("json_array_length", unaryErr(jsonLength), plan.JSON)
 )
 
+// The largest document that is taken apart, which takes some thirty times its length,
+// and the longest path into one, each part of which reads what is left of it.
+const (
+	maxDocument = 1 << 20
+	maxPath     = 1000
+)
+
+func checkDocument(doc string) error {
+	if len(doc) > maxDocument {
+		return plan.Errorf(0, plan.CodeTooMany, "a JSON document of %d bytes is too large to be taken apart: it may have %d", len(doc), maxDocument)
+	}
+	return nil
+}
+
 // step leads from a JSON text to one inside it; false where there is none.
 type step func(doc json.RawMessage) (json.RawMessage, bool)
 
@@ -141,8 +155,15 @@ func jsonPath(steps func(args []Vector, i int) []step, answer func(json.RawMessa
 			if have && q == last {
 				return lastText, lastOK, nil
 			}
+			if err := checkDocument(q.doc); err != nil {
+				return "", false, err
+			}
 			doc, ok := json.RawMessage(q.doc), true
-			for _, s := range steps(args, i) {
+			path := steps(args, i)
+			if len(path) > maxPath {
+				return "", false, plan.Errorf(0, plan.CodeTooMany, "a path of %d parts is longer than %d", len(path), maxPath)
+			}
+			for _, s := range path {
 				if doc, ok = s(doc); !ok {
 					break
 				}
@@ -173,6 +194,9 @@ func jsonType(_ *callContext, doc string) (string, error) {
 }
 
 func jsonLength(_ *callContext, doc string) (int64, error) {
+	if err := checkDocument(doc); err != nil {
+		return 0, err
+	}
 	var list []json.RawMessage
 	if err := json.Unmarshal([]byte(doc), &list); err != nil {
 		return 0, plan.Errorf(0, plan.CodeInvalidValue, "cannot get array length of a non-array")

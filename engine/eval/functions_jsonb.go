@@ -22,6 +22,9 @@ var (
 
 // decodeJSON reads a document; numbers stay what they are.
 func decodeJSON(doc string) (any, error) {
+	if err := checkDocument(doc); err != nil {
+		return nil, err
+	}
 	d := json.NewDecoder(strings.NewReader(doc))
 	d.UseNumber()
 	var v any
@@ -109,8 +112,11 @@ func plainNumber(n string) string {
 	}
 	const most = 1000
 	e, err := strconv.Atoi(exponent)
+	if err != nil || e > most || e < -most {
+		return n
+	}
 	x, ok := new(big.Rat).SetString(n)
-	if err != nil || !ok || e > most || e < -most {
+	if !ok {
 		return n
 	}
 	_, fraction, _ := strings.Cut(mantissa, ".")

@@ -224,9 +224,9 @@ func random(c *callContext, _ []Vector, n int) (Vector, error) {
 
 // widthBucket numbers the equal parts of [low, high): 0 below, count + 1 at or above
 // high. With low above high the parts are counted downwards.
-func widthBucket(_ *callContext, args []Vector, n int) (Vector, error) {
+func widthBucket(c *callContext, args []Vector, n int) (Vector, error) {
 	out := make([]int64, n)
-	valid, err := each(args, n, func(i int) error {
+	valid, err := c.each(args, n, func(i int) error {
 		x, low, high := args[0].Floats[i&args[0].mask()], args[1].Floats[i&args[1].mask()], args[2].Floats[i&args[2].mask()]
 		count := args[3].Ints[i&args[3].mask()]
 		switch {

@@ -49,6 +49,9 @@ func cutMark(format string) (mark string, size int) {
 }
 
 func parseNumberFormat(format string) (*numberFormat, error) {
+	if err := checkFormat(format); err != nil {
+		return nil, err
+	}
 	f := &numberFormat{}
 	quoted, points := false, 0
 	for rest := format; rest != ""; {

@@ -13,6 +13,9 @@ import (
 var (
 	_ = register("to_timestamp", binaryErr(func(c *callContext, s, format string) (int64, error) {
 		p := stampParser{rest: s, values: map[string]int64{}}
+		if err := checkFormat(format); err != nil {
+			return 0, err
+		}
 		local, err := p.parse(formatTokens(format))
 		if err != nil {
 			return 0, err
@@ -24,6 +27,9 @@ var (
 	}), plan.Text, plan.Text)
 	_ = register("to_date", binaryErr(func(_ *callContext, s, format string) (int64, error) {
 		p := stampParser{rest: s, values: map[string]int64{}}
+		if err := checkFormat(format); err != nil {
+			return 0, err
+		}
 		local, err := p.parse(formatTokens(format))
 		return floorDays(local), err
 	}), plan.Text, plan.Text)

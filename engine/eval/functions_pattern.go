@@ -100,10 +100,10 @@ func compileRegexp(k patternKey) (*regexp.Regexp, error) {
 }
 
 func matchRegexp(flags string, answer bool) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		seen := newPatterns(compileRegexp)
 		out := make([]bool, n)
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			key := patternKey{text(args, 1, i), flags}
 			if len(args) == 3 {
 				key.flags += text(args, 2, i)
@@ -119,10 +119,10 @@ func matchRegexp(flags string, answer bool) vectorFunc {
 	}
 }
 
-func replaceRegexp(_ *callContext, args []Vector, n int) (Vector, error) {
+func replaceRegexp(c *callContext, args []Vector, n int) (Vector, error) {
 	seen := newPatterns(compileRegexp)
 	out := make([]string, n)
-	valid, err := each(args, n, func(i int) error {
+	valid, err := c.each(args, n, func(i int) error {
 		key := patternKey{pattern: text(args, 1, i)}
 		if len(args) == 4 {
 			key.flags = text(args, 3, i)
@@ -135,17 +135,29 @@ func replaceRegexp(_ *callContext, args []Vector, n int) (Vector, error) {
 		if strings.Contains(key.flags, "g") {
 			limit = -1
 		}
-		out[i] = substitute(re, text(args, 0, i), text(args, 2, i), limit)
-		return nil
+		if out[i], err = substitute(re, text(args, 0, i), text(args, 2, i), limit); err != nil {
+			return err
+		}
+		return c.grow(len(out[i]))
 	})
 	return of(out, valid), err
 }
 
+// maxMatches is how many matches are replaced in a text; all are known at once.
+const maxMatches = 1 << 18
+
 // substitute replaces matches; \1 to \9 and \& in the replacement refer to the match.
-func substitute(re *regexp.Regexp, s, replacement string, limit int) string {
+func substitute(re *regexp.Regexp, s, replacement string, limit int) (string, error) {
 	var b strings.Builder
 	end := 0
-	for _, m := range re.FindAllStringSubmatchIndex(s, limit) {
+	if limit < 0 {
+		limit = maxMatches + 1
+	}
+	all := re.FindAllStringSubmatchIndex(s, limit)
+	if len(all) > maxMatches {
+		return "", plan.Errorf(0, plan.CodeTooMany, "a regular expression that matches more than %d times", maxMatches)
+	}
+	for _, m := range all {
 		b.WriteString(s[end:m[0]])
 		for i := 0; i < len(replacement); i++ {
 			c := replacement[i]
@@ -168,9 +180,12 @@ func substitute(re *regexp.Regexp, s, replacement string, limit int) string {
 			}
 		}
 		end = m[1]
+		if b.Len() > maxTextResult {
+			return "", tooLong()
+		}
 	}
 	b.WriteString(s[end:])
-	return b.String()
+	return b.String(), nil
 }
 
 // findRegexp returns the first match, or its group where it has one and that is

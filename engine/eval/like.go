@@ -21,11 +21,11 @@ type likeRun struct {
 
 // matchLike is LIKE or, with fold, ILIKE.
 func matchLike(fold bool) vectorFunc {
-	return func(_ *callContext, args []Vector, n int) (Vector, error) {
+	return func(c *callContext, args []Vector, n int) (Vector, error) {
 		var pattern *likePattern
 		var last [2]string
 		out := make([]bool, n)
-		valid, err := each(args, n, func(i int) error {
+		valid, err := c.each(args, n, func(i int) error {
 			key := [2]string{text(args, 1, i), `\`}
 			if len(args) == 3 {
 				key[1] = text(args, 2, i)

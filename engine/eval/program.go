@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/plan"
@@ -20,12 +21,24 @@ type Env struct {
 	// current_setting(); nil: there are none.
 	Setting func(name string) (string, bool)
 	User    string // for current_user
+	Memory  int64  // bytes of text that a function may make for a batch; 0: as many as any may
+	// Ended returns why the statement has ended, nil while it runs; nil: nobody ends it.
+	Ended func() error
+}
+
+// ended returns why the statement has ended, nil while it runs.
+func (e *Env) ended() error {
+	if e == nil || e.Ended == nil {
+		return nil
+	}
+	return e.Ended()
 }
 
 // Program is a compiled expression. It may be used by one goroutine at a time.
 type Program struct {
 	root node
 	t    plan.Type
+	env  *Env
 }
 
 // node is a compiled expression: a function from a batch to a vector.
@@ -82,7 +95,7 @@ func Compile(e plan.Expr, env *Env) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Program{root: root, t: e.Type()}, nil
+	return &Program{root: root, t: e.Type(), env: env}, nil
 }
 
 // Vector evaluates the program over a batch.
@@ -104,10 +117,36 @@ func (p *Program) Eval(in arrow.RecordBatch) (arrow.Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v.textSize() > maxTextVector {
-		return nil, tooMuchText()
+	if v.TextSize() > p.env.mostText() {
+		return nil, p.env.tooMuchText()
 	}
 	return v.Array(), nil
+}
+
+// All evaluates programs over a batch, as Eval does; together they hold no more text
+// than one may.
+func All(programs []*Program, in arrow.RecordBatch) ([]arrow.Array, error) {
+	out := make([]arrow.Array, 0, len(programs))
+	text := 0
+	for _, p := range programs {
+		a, err := p.Eval(in)
+		if err == nil {
+			out = append(out, a)
+			if s, ok := a.(*array.String); ok {
+				text += len(s.ValueBytes())
+			}
+			if text > p.env.mostText() {
+				err = p.env.tooMuchText()
+			}
+		}
+		if err != nil {
+			for _, a := range out {
+				a.Release()
+			}
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // Constant returns the value of an expression that has no columns.

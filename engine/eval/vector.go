@@ -290,8 +290,8 @@ func monthDayNano(s plan.Span) arrow.MonthDayNanoInterval {
 	return arrow.MonthDayNanoInterval{Months: s.Months, Days: s.Days, Nanoseconds: s.Micros * 1000}
 }
 
-// textSize returns the bytes of text that the vector's rows hold.
-func (v *Vector) textSize() int {
+// TextSize returns the bytes of text that the vector's rows hold, each row's by itself.
+func (v *Vector) TextSize() int {
 	size := 0
 	for _, s := range v.Strs {
 		size += len(s)

@@ -157,7 +157,7 @@ func newAccumulator(a *plan.Aggregation) (accumulator, error) {
 	switch {
 	case a.Distinct && !idempotent[a.Func.Name]:
 		return newDistinct(a)
-	case len(a.Order) > 0 && !a.Func.WithinGroup:
+	case len(a.Order) > 0 && !a.Func.WithinGroup && !a.Distinct: // whose order is no matter to those that are idempotent
 		return newOrdered(a)
 	}
 	return construct(a), nil

@@ -187,14 +187,11 @@ func vectors(programs []*eval.Program, b arrow.RecordBatch) ([]eval.Vector, erro
 
 // update takes in a batch of rows.
 func (a *aggregator) update(b arrow.RecordBatch) error {
-	keys, err := vectors(a.keys, b)
-	if err != nil {
-		return err
-	}
-	args, err := vectors(a.args, b)
-	if err != nil {
-		return err
-	}
+	return inParts(b, func(b arrow.RecordBatch, v [][]eval.Vector) error { return a.updatePart(b, v[0], v[1]) }, a.keys, a.args)
+}
+
+// updatePart takes in a part of a batch, of whose keys and arguments there are vectors.
+func (a *aggregator) updatePart(b arrow.RecordBatch, keys, args []eval.Vector) (err error) {
 	n := int(b.NumRows())
 	var keep columnar.Bitmap
 	if a.where != nil {

@@ -28,4 +28,5 @@
 //     against what all queries share; past either limit the query ends with SQLSTATE
 //     53200. A query waits for memory only while it holds none.
 //   - X4: a panic in a worker ends its query and nothing else.
+//   - X5: operators are nested as the nodes of the plan are (P5 of package plan).
 package exec

@@ -11,10 +11,10 @@ import (
 // groups numbers the distinct combinations of some columns' values, in the order
 // in which they come. NULLs are equal to each other here.
 type groups struct {
-	keys   []column         // one row per group
-	byInt  map[int64]int32  // where the key is one column of integers: those not NULL
-	null   int32            // its group of NULL, -1 for none
-	byText map[string]int32 // all others, by their encoded values
+	keys   []column        // one row per group
+	byInt  map[int64]int32 // where the key is one column of integers: those not NULL
+	null   int32           // its group of NULL, -1 for none
+	byCode *keyTable       // all others, by their encoded values
 	code   []byte
 	ids    []int32
 	same   []bool
@@ -32,7 +32,7 @@ func newGroups(types []plan.Type) *groups {
 	if len(types) == 1 && integral(types[0]) {
 		g.byInt = map[int64]int32{}
 	} else {
-		g.byText = map[string]int32{}
+		g.byCode = newKeyTable()
 	}
 	if len(types) == 0 {
 		g.n = 1 // also for no rows
@@ -54,12 +54,13 @@ func (g *groups) len() int { return g.n }
 
 // size returns about how many bytes the groups hold.
 func (g *groups) size() int64 {
-	size := 16 * int64(len(g.byInt))
+	const entry = 28 // of a map of integers, about
+	size := entry * int64(len(g.byInt))
+	if g.byCode != nil {
+		size += 2 * g.byCode.size() // as much again while it grows
+	}
 	for i := range g.keys {
 		size += g.keys[i].size()
-		if g.byText != nil {
-			size += g.keys[i].size() + 24*int64(g.n)
-		}
 	}
 	return size
 }
@@ -128,10 +129,9 @@ func (g *groups) find(rows []eval.Vector, i int) int32 {
 	for k := range rows {
 		g.code = appendKey(g.code, &rows[k], i)
 	}
-	id, ok := g.byText[string(g.code)]
-	if !ok {
-		id = g.add(rows, i)
-		g.byText[string(g.code)] = id
+	id, known := g.byCode.number(g.code)
+	if !known {
+		g.add(rows, i)
 	}
 	return id
 }

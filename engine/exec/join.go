@@ -134,10 +134,11 @@ func (j *hashJoin) Close() error {
 
 // build takes in a batch of the right input.
 func (j *hashJoin) build(b arrow.RecordBatch) error {
-	keys, err := vectors(j.rightKeys, b)
-	if err != nil {
-		return err
-	}
+	return inParts(b, func(b arrow.RecordBatch, v [][]eval.Vector) error { return j.buildPart(b, v[0]) }, j.rightKeys)
+}
+
+// buildPart takes in a part of a batch, of whose keys there are vectors.
+func (j *hashJoin) buildPart(b arrow.RecordBatch, keys []eval.Vector) error {
 	n := int(b.NumRows())
 	ids := j.table.assign(keys, n)
 	for len(j.first) < j.table.len() {
@@ -191,7 +192,7 @@ func (g *groups) lookup(keys []eval.Vector, i int) int32 {
 	for k := range keys {
 		g.code = appendKey(g.code, &keys[k], i)
 	}
-	if id, ok := g.byText[string(g.code)]; ok {
+	if id, ok := g.byCode.find(g.code); ok {
 		return id
 	}
 	return -1

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine/eval"
@@ -13,12 +14,16 @@ import (
 
 // pairing is the pairs of rows that a join has found: rows of a left batch and of
 // the right input.
-type pairing struct{ left, right []int32 }
+type pairing struct {
+	left, right []int32
+	text        int // bytes of text that they hold together
+}
 
 // probing is a left batch whose partners are being looked for.
 type probing struct {
 	batch arrow.RecordBatch
 	keys  []eval.Vector
+	text  []int           // by row: its bytes of text
 	found columnar.Bitmap // left rows with a partner
 	pairs pairing         // not yet output
 
@@ -35,7 +40,7 @@ func (j *hashJoin) begin(b arrow.RecordBatch) error {
 		b.Release()
 		return err
 	}
-	j.probing = &probing{batch: b, keys: keys, found: columnar.NewBitmap(int(b.NumRows())), right: notYet}
+	j.probing = &probing{batch: b, keys: keys, text: rowTexts(b), found: columnar.NewBitmap(int(b.NumRows())), right: notYet}
 	return nil
 }
 
@@ -44,14 +49,18 @@ func (j *hashJoin) begin(b arrow.RecordBatch) error {
 func (j *hashJoin) probe(ctx context.Context) error {
 	p := j.probing
 	for ; p.left < int(p.batch.NumRows()); p.left, p.right = p.left+1, notYet {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		if p.right == notYet {
 			p.right = j.firstPartner(p.keys, p.left)
 		}
 		for p.right >= 0 {
 			p.pairs.left = append(p.pairs.left, int32(p.left))
 			p.pairs.right = append(p.pairs.right, p.right)
+			p.pairs.text += p.text[p.left] + j.textOf(p.right)
 			p.right = j.next[p.right]
-			if len(p.pairs.left) < batchRows {
+			if len(p.pairs.left) < batchRows && p.pairs.text < partText {
 				continue
 			}
 			if err := ctx.Err(); err != nil {
@@ -70,6 +79,29 @@ func (j *hashJoin) probe(ctx context.Context) error {
 		return err
 	}
 	return j.emitLeft(p.batch, p.found)
+}
+
+// rowTexts returns the bytes of text in each row of a batch.
+func rowTexts(b arrow.RecordBatch) []int {
+	sizes := make([]int, b.NumRows())
+	for _, c := range b.Columns() {
+		if s, ok := c.(*array.String); ok {
+			for i := range sizes {
+				sizes[i] += len(s.Value(i))
+			}
+		}
+	}
+	return sizes
+}
+
+// textOf returns the bytes of text in a row of the right input.
+func (j *hashJoin) textOf(row int32) (size int) {
+	for i := range j.columns {
+		if strs := j.columns[i].strs; strs != nil {
+			size += len(strs[row])
+		}
+	}
+	return size
 }
 
 // forget gives back the present left batch.
@@ -98,7 +130,7 @@ func (j *hashJoin) emit(b arrow.RecordBatch, pairs *pairing, found columnar.Bitm
 	if len(pairs.left) == 0 {
 		return nil
 	}
-	defer func() { pairs.left, pairs.right = pairs.left[:0], pairs.right[:0] }()
+	defer func() { *pairs = pairing{left: pairs.left[:0], right: pairs.right[:0]} }()
 	joined, err := j.rows(b, pairs.left, pairs.right)
 	if err != nil {
 		return err

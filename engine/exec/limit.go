@@ -93,7 +93,7 @@ func (l *limit) Next(ctx context.Context) (arrow.RecordBatch, error) {
 		from, to := l.skip, n
 		l.skip = 0
 		if l.left > 0 {
-			to = min(to, from+l.left)
+			to = min(to, saturatingAdd(from, l.left))
 			l.left -= to - from
 		}
 		if from == 0 && to == n {

@@ -43,16 +43,9 @@ func (p *project) Close() error { return p.in.Close() }
 
 // evaluate returns a batch of the values of programs over a batch.
 func evaluate(in arrow.RecordBatch, programs []*eval.Program, schema *arrow.Schema) (arrow.RecordBatch, error) {
-	cols := make([]arrow.Array, 0, len(programs))
-	for _, p := range programs {
-		col, err := p.Eval(in)
-		if err != nil {
-			for _, c := range cols {
-				c.Release()
-			}
-			return nil, err
-		}
-		cols = append(cols, col)
+	cols, err := eval.All(programs, in)
+	if err != nil {
+		return nil, err
 	}
 	return newBatch(schema, cols, int(in.NumRows())), nil
 }

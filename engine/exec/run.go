@@ -74,14 +74,9 @@ type query struct {
 // or set. Its scalar subqueries are run at once, the rest as the stream is read.
 // The stream's columns are the plan's; it must be closed.
 func Run(ctx context.Context, n plan.Node, o Options) (columnar.Stream, error) {
-	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared, stream: onlyPasses(n)}}
-	switch {
-	case !readsSamples(n):
-		q.memory.small = o.Small
-	default:
-		if err := q.memory.admit(ctx); err != nil {
-			return nil, err
-		}
+	q, err := begin(ctx, n, o)
+	if err != nil {
+		return nil, err
 	}
 	s, err := q.run(ctx, n)
 	if err != nil {
@@ -89,6 +84,27 @@ func Run(ctx context.Context, n plan.Node, o Options) (columnar.Stream, error) {
 		return nil, err
 	}
 	return &holding{s, q.memory}, nil
+}
+
+// Scalars returns a node with the value of each of its scalar subqueries, which it runs,
+// in their place: one that Run does not take.
+func Scalars(ctx context.Context, n plan.Node, o Options) (plan.Node, error) {
+	q, err := begin(ctx, n, o)
+	if err != nil {
+		return nil, err
+	}
+	defer q.memory.close()
+	return q.resolveSubqueries(ctx, n)
+}
+
+// begin takes the memory that a query needs to begin.
+func begin(ctx context.Context, n plan.Node, o Options) (*query, error) {
+	q := &query{Options: o, memory: &ledger{limit: o.Memory, part: o.Shared, stream: onlyPasses(n)}}
+	if !readsSamples(n) {
+		q.memory.small = o.Small
+		return q, nil
+	}
+	return q, q.memory.admit(ctx)
 }
 
 // run returns the rows of a plan, or of a subquery, whose memory is the query's too.

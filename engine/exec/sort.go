@@ -68,6 +68,11 @@ func (s *sorter) stream(n *plan.Sort, read func(ctx context.Context) error, rele
 
 // add takes in a batch.
 func (s *sorter) add(b arrow.RecordBatch) error {
+	return inParts(b, func(b arrow.RecordBatch, v [][]eval.Vector) error { return s.addPart(b, v[0]) }, s.programs)
+}
+
+// addPart takes in a part of a batch, of whose keys there are vectors.
+func (s *sorter) addPart(b arrow.RecordBatch, keys []eval.Vector) error {
 	for i := range s.width {
 		v, err := eval.FromArray(b.Column(i), s.cols[i].t)
 		if err != nil {
@@ -75,12 +80,8 @@ func (s *sorter) add(b arrow.RecordBatch) error {
 		}
 		s.cols[i].addAll(&v)
 	}
-	for i, p := range s.programs {
-		v, err := p.Vector(b)
-		if err != nil {
-			return err
-		}
-		s.cols[s.width+i].addAll(&v)
+	for i := range keys {
+		s.cols[s.width+i].addAll(&keys[i])
 	}
 	if s.first >= 0 && int64(s.len()) > 2*s.first+batchRows {
 		s.cut()

@@ -31,6 +31,7 @@ func (q *query) listRows(fields []plan.Field, n int, row func(i int) ([]plan.Lit
 	held := account{memory: q.memory}
 	compute := func(ctx context.Context) ([]column, error) {
 		cols := columnsOf(typesOf(fields))
+		counted := int64(0)
 		for i := range n {
 			values, err := row(i)
 			if err != nil {
@@ -42,10 +43,11 @@ func (q *query) listRows(fields []plan.Field, n int, row func(i int) ([]plan.Lit
 				cols[k].add(&v, 0)
 				size += cols[k].size()
 			}
-			if i%batchRows == 0 {
+			if i%batchRows == 0 || size-counted > partText {
 				if err := ctx.Err(); err != nil {
 					return nil, err
 				}
+				counted = size
 				if err := held.set(size); err != nil {
 					return nil, err
 				}

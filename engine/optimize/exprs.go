@@ -47,6 +47,24 @@ func remap(e plan.Expr, to func(index int) int) plan.Expr {
 	})
 }
 
+// The largest expression that a rule may make of a smaller one. A rule that puts
+// expressions into each other would else, over projections upon projections that use a
+// column twice, make one that no walk comes to the end of.
+const maxGrown = 1000
+
+// affordable reports whether an expression stays, with each column replaced by the
+// expression that computes it, as large as it was, or below maxGrown.
+func affordable(e plan.Expr, by []plan.Expr) bool {
+	grown := 0
+	plan.WalkExpr(e, func(e plan.Expr) bool {
+		if c, ok := e.(*plan.Column); ok && c.Index < len(by) {
+			grown += plan.Size(by[c.Index], maxGrown+1) - 1
+		}
+		return grown <= maxGrown
+	})
+	return grown == 0 || grown+plan.Size(e, maxGrown) <= maxGrown
+}
+
 // substitute returns the expression with each column replaced by the expression
 // that computes it.
 func substitute(e plan.Expr, by []plan.Expr) plan.Expr {

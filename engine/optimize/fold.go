@@ -38,7 +38,7 @@ func (c *Context) foldOne(e plan.Expr) plan.Expr {
 		return e
 	}
 	l, err := eval.Constant(e, c.Env)
-	if err != nil {
+	if text, ok := l.Value.(string); err != nil || ok && len(text) > eval.MaxFolded {
 		return e
 	}
 	l.At = e.Pos()

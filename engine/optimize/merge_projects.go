@@ -1,6 +1,10 @@
 package optimize
 
-import "github.com/trellisdb/trellis/engine/plan"
+import (
+	"slices"
+
+	"github.com/trellisdb/trellis/engine/plan"
+)
 
 // mergeProjects makes one projection of two, and takes a projection below an
 // aggregate into its expressions: so that an aggregate over a subquery on samples
@@ -19,7 +23,7 @@ func mergeProjects(_ *Context, n plan.Node) (plan.Node, error) {
 		return &plan.Project{Input: below.Input, Exprs: exprs, Cols: n.Cols}, nil
 	case *plan.AggregateNode:
 		below, ok := n.Input.(*plan.Project)
-		if !ok || volatile(below.Exprs...) {
+		if !ok || volatile(below.Exprs...) || slices.ContainsFunc(plan.Exprs(n), func(e plan.Expr) bool { return !affordable(e, below.Exprs) }) {
 			return n, nil
 		}
 		c := plan.MapExprs(n, func(e plan.Expr) plan.Expr { return substitute(e, below.Exprs) }).(*plan.AggregateNode)

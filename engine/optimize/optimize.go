@@ -46,6 +46,11 @@ func Optimize(n plan.Node, c Context) (plan.Node, error) {
 		if n, err = r.apply(&c, n); err != nil {
 			return nil, fmt.Errorf("optimize: %s: %w", r.name, err)
 		}
+		if c.Env != nil && c.Env.Ended != nil {
+			if err := c.Env.Ended(); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return n, nil
 }

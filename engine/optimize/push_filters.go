@@ -26,7 +26,7 @@ func push(n plan.Node, conditions []plan.Expr) plan.Node {
 		}
 		return push(n.Input, append(move, conditions...))
 	case *plan.Project:
-		stay, move := split(conditions, func(e plan.Expr) bool { return !pure(n, e) })
+		stay, move := split(conditions, func(e plan.Expr) bool { return !pure(n, e) || !affordable(e, n.Exprs) })
 		for i, e := range move {
 			move[i] = substitute(e, n.Exprs)
 		}
@@ -34,7 +34,7 @@ func push(n plan.Node, conditions []plan.Expr) plan.Node {
 	case *plan.Sort:
 		return plan.WithInputs(n, []plan.Node{push(n.Input, conditions)})
 	case *plan.AggregateNode:
-		stay, move := split(conditions, func(e plan.Expr) bool { return !ofKeys(n, e) })
+		stay, move := split(conditions, func(e plan.Expr) bool { return !ofKeys(n, e) || !affordable(e, n.Keys) })
 		for i, e := range move {
 			move[i] = substitute(e, n.Keys)
 		}

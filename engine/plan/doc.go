@@ -31,4 +31,8 @@
 //     true, not where it is NULL.
 //   - P4: pushing something down into a Scan never changes an answer. What the
 //     source cannot do exactly stays above it as a Filter.
+//   - P5: a node and an expression are made of what was there before them, so that
+//     every recursion over them ends (Walk, Rewrite, Equal, Validate, Print and those of
+//     the packages above). It stays within the stack and in bounded time because whoever
+//     makes a plan bounds its depth and what it repeats: see Q4 of package sql.
 package plan

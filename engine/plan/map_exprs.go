@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // MapExprs returns the node with what f makes of each of its expressions, those
 // pushed down into a scan included; f is not given nil, and must make an Aggregation
 // of an Aggregation. It returns the node itself where none changes.
@@ -102,6 +104,14 @@ func (m *exprMapper) scan(n *Scan) Node {
 	s.LocalWhere = make([]LocalCondition, len(n.Samples.LocalWhere))
 	for i, w := range n.Samples.LocalWhere {
 		s.LocalWhere[i] = LocalCondition{Where: m.one(w.Where), Width: w.Width}
+	}
+	if s.Summaries != nil {
+		summaries := *s.Summaries
+		summaries.Bins = slices.Clone(summaries.Bins)
+		for i := range summaries.Bins {
+			summaries.Bins[i].Zone = m.one(summaries.Bins[i].Zone)
+		}
+		s.Summaries = &summaries
 	}
 	c.Samples = &s
 	return &c

@@ -1,5 +1,7 @@
 package plan
 
+import "slices"
+
 // Fields returns the columns that are scanned.
 func (s *Scan) Fields() []Field {
 	alias := s.Alias
@@ -53,12 +55,23 @@ func (l *Limit) Fields() []Field { return l.Input.Fields() }
 
 // Fields returns the left columns followed by the right ones; for Semi and Anti
 // the left columns only.
+//
+// The joins to the left are gone through in a loop: to append the columns of each to
+// those of the one before would take time that grows with the square of their number.
 func (j *Join) Fields() []Field {
-	left := j.Left.Fields()
-	if j.Kind == Semi || j.Kind == Anti {
-		return left
+	var right []Node
+	var n Node = j
+	for below, ok := j, true; ok; below, ok = n.(*Join) {
+		if below.Kind != Semi && below.Kind != Anti {
+			right = append(right, below.Right)
+		}
+		n = below.Left
 	}
-	return append(left[:len(left):len(left)], j.Right.Fields()...)
+	fields := slices.Clone(n.Fields())
+	for _, r := range slices.Backward(right) {
+		fields = append(fields, r.Fields()...)
+	}
+	return fields
 }
 
 // Fields returns the columns of the first input.

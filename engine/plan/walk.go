@@ -99,6 +99,18 @@ func WalkExpr(e Expr, visit func(Expr) bool) {
 	}
 }
 
+// Size returns how many expressions an expression is made of, itself included, but no
+// more than most. Parts that are shared count for each of their uses, as every walk
+// meets them: so it tells whether a walk is affordable before one is tried.
+func Size(e Expr, most int) int {
+	n := 0
+	WalkExpr(e, func(Expr) bool {
+		n++
+		return n < most
+	})
+	return min(n, most)
+}
+
 // parts returns the expressions that an expression is made of, in order.
 func parts(e Expr) []Expr {
 	switch e := e.(type) {

@@ -53,6 +53,9 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 			return nil, err
 		}
 	}
+	if err := l.distinctOrder(a, args, v.GetLocation()); err != nil {
+		return nil, err
+	}
 	if a.Func.WithinGroup {
 		a.Order[0].Expr = a.Args[len(a.Args)-1]
 	}
@@ -66,6 +69,27 @@ func (l *lowerer) aggregate(name string, v *pg.FuncCall, sc exprScope) (plan.Exp
 		}
 	}
 	return l.wide(a, l.aggregateWidth(name, a.Func.Result, args)), l.addImplicit(a, sc)
+}
+
+// distinctOrder checks the ORDER BY of a call with DISTINCT: it may only be by what is
+// distinct. The arguments are those before they were cast.
+func (l *lowerer) distinctOrder(a *plan.Aggregation, args []plan.Expr, location int32) error {
+	if !a.Distinct {
+		return nil
+	}
+	for _, k := range a.Order {
+		if !slices.ContainsFunc(args, func(e plan.Expr) bool { return plan.Equal(e, k.Expr) }) {
+			return plan.Errorf(k.Expr.Pos(), plan.CodeBadReference, "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list")
+		}
+	}
+	if len(a.Order) == 0 {
+		return nil
+	}
+	if len(a.Order) > 1 || !plan.Equal(args[0], a.Order[0].Expr) {
+		return l.refuse(location, "DISTINCT with ORDER BY other than of the first argument is")
+	}
+	a.Order[0].Expr = a.Args[0]
+	return nil
 }
 
 // checkWithinGroup refuses WITHIN GROUP where it does not belong, and its absence
@@ -98,6 +122,9 @@ func (l *lowerer) aggregateOrder(list []*pg.Node, sc exprScope) ([]plan.SortKey,
 		s := n.GetSortBy()
 		e, err := l.expr(s.GetNode(), sc)
 		if err != nil {
+			return nil, err
+		}
+		if e, err = l.known(e); err != nil {
 			return nil, err
 		}
 		key, err := l.sortKey(s, e)

@@ -13,6 +13,15 @@ const (
 	maxChain  = 1000
 )
 
+// Where a comment begins, the parser's lexer reads on over all that could be of an
+// operator, and comes back: comments in comments, and one right after the other, take
+// it time that grows with the square of their number. So much it may read twice, in
+// bytes, and so deep comments may be nested.
+const (
+	maxReread   = 4 << 20
+	maxComments = 200
+)
+
 // level is the text between a parenthesis and its end.
 type level struct {
 	operators int // that may nest into each other since the last comma, AND or OR
@@ -26,6 +35,10 @@ type depthScanner struct {
 	stack []level
 	deep  int // sum over stack
 	e     int // the end of the last word that was an e, which makes '…' a string with escapes
+
+	comments int // the deepest nesting of them
+	reread   int // bytes that the lexer reads over and over
+	run      int // where the last run of bytes of operators ends
 }
 
 // tooDeep returns where a statement nests too deeply, and what does; a negative
@@ -40,6 +53,8 @@ func tooDeep(text string) (at int, what string) {
 			return start, fmt.Sprintf("statement is nested more than %d levels deep", maxParens)
 		case s.deep > maxChain:
 			return start, fmt.Sprintf("expression chains more than %d operators", maxChain)
+		case s.comments > maxComments, s.reread > maxReread:
+			return start, fmt.Sprintf("comments are nested more than %d levels deep, or follow each other too closely", maxComments)
 		}
 	}
 	return -1, ""
@@ -164,6 +179,8 @@ func (s *depthScanner) comment() {
 		switch {
 		case strings.HasPrefix(s.text[s.at:], "/*"):
 			depth++
+			s.comments = max(s.comments, depth)
+			s.readAhead()
 			s.at += 2
 		case strings.HasPrefix(s.text[s.at:], "*/"):
 			depth--
@@ -176,6 +193,16 @@ func (s *depthScanner) comment() {
 		}
 	}
 }
+
+// readAhead counts what the lexer reads of a comment's beginning and gives back.
+func (s *depthScanner) readAhead() {
+	for s.run = max(s.run, s.at); s.run < len(s.text) && isOperatorByte(s.text[s.run]); {
+		s.run++
+	}
+	s.reread += s.run - s.at
+}
+
+func isOperatorByte(c byte) bool { return strings.IndexByte("~!@#^&|`?+-*/%<>=", c) >= 0 }
 
 // dollar skips a dollar-quoted string, or a parameter such as $1.
 func (s *depthScanner) dollar() {

@@ -21,7 +21,7 @@
 // Which ones is known only when the expressions are lowered, after the scan. So
 // lowering notes what was wanted of which table and starts again, with scans and
 // subqueries that carry it ([lowerer.implicit]). In the same way the type of a
-// parameter that is first met in $1 IS NULL is learned from what comes after it.
+// parameter is learned from what comes after the place where it is first met.
 //
 // # Invariants
 //
@@ -29,4 +29,9 @@
 //   - Q2: lowering neither blocks nor reads any clock: the instant now and the
 //     session's zone come in by [Scope].
 //   - Q3: no text makes Parse or Lower panic.
+//   - Q4: no text overflows a stack, the parser's in C or ours, or grows without measure:
+//     Parse bounds the nesting (tooDeep), and every recursion over the parse tree goes
+//     down with that. A WITH is lowered where it is used, in the scope in which it
+//     stands, so it never comes back to itself, and maxTables bounds how often; what
+//     stands in the plan more often than in the text is bounded by maxCopies.
 package sql

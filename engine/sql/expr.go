@@ -236,6 +236,9 @@ func (l *lowerer) caseExpr(v *pg.CaseExpr, sc exprScope) (plan.Expr, error) {
 		if subject, err = l.expr(v.GetArg(), sc); err != nil {
 			return nil, err
 		}
+		if err := l.repeat(subject, len(v.GetArgs())); err != nil {
+			return nil, err
+		}
 	}
 	c := &plan.Case{At: pos}
 	var results []plan.Expr

@@ -316,7 +316,12 @@ func (l *lowerer) combine(left, right *from, kind plan.JoinKind, location int32)
 			}
 		}
 	}
-	moved := right.shifted(len(left.node.Fields()))
+	width := len(left.node.Fields())
+	if width+len(right.node.Fields()) > maxWidth {
+		return nil, plan.Errorf(l.pos(location), plan.CodeTooMany, "the tables of a FROM have more than %d columns together", maxWidth).
+			WithHint("Join subqueries that select the columns that are needed.")
+	}
+	moved := right.shifted(width)
 	l.keepWidths(right, moved)
 	right = moved
 	return &from{

@@ -139,6 +139,9 @@ func (l *lowerer) groupKeys(sel *selection, n *pg.Node) ([]int, error) {
 	if i := slices.IndexFunc(sel.keys, func(k plan.Expr) bool { return plan.Equal(k, e) }); i >= 0 {
 		return []int{i}, nil
 	}
+	if len(sel.keys) == maxColumns {
+		return nil, plan.Errorf(e.Pos(), plan.CodeTooMany, "GROUP BY can have at most %d expressions", maxColumns)
+	}
 	sel.keys = append(sel.keys, e)
 	return []int{len(sel.keys) - 1}, nil
 }
@@ -231,8 +234,11 @@ func (l *lowerer) group(sel *selection) (plan.Node, error) {
 				agg.Aggs = append(agg.Aggs, a)
 				agg.Cols = append(agg.Cols, plan.Field{Name: a.Func.Name, Type: a.Type()})
 			}
-			return true
+			return len(agg.Cols) <= maxColumns
 		})
+	}
+	if len(agg.Cols) > maxColumns {
+		return nil, plan.Errorf(0, plan.CodeTooMany, "a query can have at most %d aggregates and expressions of GROUP BY", maxColumns)
 	}
 	if len(agg.Cols) == 0 { // its groups are rows all the same, and operators count rows by columns
 		count := countRows()

@@ -24,10 +24,12 @@ type Scope struct {
 
 // Limits of what is lowered.
 const (
-	maxColumns = 1664   // of a select list, as in PostgreSQL
-	maxParams  = 65_535 // as in PostgreSQL's protocol
-	maxSets    = 4096   // grouping sets, as in PostgreSQL
-	maxTables  = 1000   // references to tables, those in CTEs counted for each use
+	maxColumns = 1664    // of a select list, as in PostgreSQL
+	maxParams  = 65_535  // as in PostgreSQL's protocol
+	maxSets    = 4096    // grouping sets, as in PostgreSQL
+	maxWidth   = 4096    // columns of a FROM
+	maxTables  = 1000    // references to tables, those in CTEs counted for each use
+	maxCopies  = 1 << 18 // expressions that stand in a plan more often than in the statement
 )
 
 // Lower gives a statement its meaning: a valid plan (plan.Validate), and the types
@@ -52,7 +54,9 @@ func Lower(stmt *Statement, scope Scope) (plan.Node, []plan.Type, error) {
 			known = len(wanted)
 			continue
 		}
-		if l.learnParams() {
+		if l.learnParams() || !slices.Equal(l.params, params) {
+			// What came before the place that told a parameter's type was lowered without
+			// it, and may mean something else now: the statement is run with the types known.
 			params = l.params
 			continue // ends: those parameters are known now
 		}
@@ -77,6 +81,7 @@ type lowerer struct {
 	ctes   []*cte // in scope, innermost last
 	outer  []*from
 	tables int                     // references to tables so far, which numbers them
+	copies int                     // see repeat
 	wanted map[implicitColumn]bool // that tables must carry
 	again  bool                    // a table was wanted to carry what it does not carry yet
 }
@@ -87,6 +92,21 @@ func (l *lowerer) pos(location int32) int { return l.stmt.pos(location) }
 // refuse returns the error for what is valid SQL but not supported.
 func (l *lowerer) refuse(location int32, format string, args ...any) *plan.Error {
 	return plan.Errorf(l.pos(location), plan.CodeNotSupported, "%s not supported", fmt.Sprintf(format, args...))
+}
+
+// repeat counts an expression that stands in the plan several times, as the subject of
+// CASE does, once for each WHEN. Every walk over the plan meets each of them, so that
+// subjects in subjects would take forever; too many of them are refused.
+func (l *lowerer) repeat(e plan.Expr, times int) error {
+	if times < 2 {
+		return nil
+	}
+	l.copies += (times - 1) * plan.Size(e, maxCopies)
+	if l.copies > maxCopies {
+		return plan.Errorf(e.Pos(), plan.CodeTooComplex, "expression is repeated too often by CASE or BETWEEN").
+			WithHint("Compute it in a subquery and refer to its column.")
+	}
+	return nil
 }
 
 // learnParams settles the types of the parameters of which IS NULL said nothing. It

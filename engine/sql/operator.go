@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"slices"
 	"strings"
 
 	pg "github.com/pganalyze/pg_query_go/v6"
@@ -138,21 +139,30 @@ func (l *lowerer) compareRows(name string, left, right []*pg.Node, location int3
 	if name != "=" && name != "<>" {
 		return nil, l.refuse(location, "comparing rows by %s is", name)
 	}
+	lower, err := l.exprs(slices.Concat(left, right), sc)
+	if err != nil {
+		return nil, err
+	}
+	all, err := l.equalRows(lower[:len(left)], lower[len(left):], location)
+	if err != nil || name == "=" {
+		return all, err
+	}
+	return plan.NewCall(l.pos(location), "not", all), nil
+}
+
+// equalRows compares two rows, item by item.
+func (l *lowerer) equalRows(left, right []plan.Expr, location int32) (plan.Expr, error) {
 	if len(left) != len(right) {
 		return nil, plan.Errorf(l.pos(location), plan.CodeSyntax, "unequal number of entries in row expressions")
 	}
 	pairs := make([]plan.Expr, len(left))
 	for i := range left {
 		var err error
-		if pairs[i], err = l.call("=", []*pg.Node{left[i], right[i]}, l.pos(location), sc); err != nil {
+		if pairs[i], err = l.operator("=", []plan.Expr{left[i], right[i]}, l.pos(location)); err != nil {
 			return nil, err
 		}
 	}
-	all := plan.And(pairs...)
-	if name == "<>" {
-		return plan.NewCall(l.pos(location), "not", all), nil
-	}
-	return all, nil
+	return plan.And(pairs...), nil
 }
 
 // in lowers x IN (list) and x NOT IN (list).
@@ -190,12 +200,25 @@ func (l *lowerer) inList(x *pg.Node, items []*pg.Node, not bool, location int32,
 // rowIn lowers (a, b) IN ((1, 2), …) to an OR of comparisons.
 func (l *lowerer) rowIn(x *pg.RowExpr, items []*pg.Node, not bool, location int32, sc exprScope) (plan.Expr, error) {
 	var options []plan.Expr
+	left, err := l.exprs(x.GetArgs(), sc)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range left {
+		if err := l.repeat(e, len(items)); err != nil {
+			return nil, err
+		}
+	}
 	for _, item := range items {
 		row := item.GetRowExpr()
 		if row == nil {
 			return nil, l.refuse(location, "comparing a row with what is none is")
 		}
-		e, err := l.compareRows("=", x.GetArgs(), row.GetArgs(), location, sc)
+		right, err := l.exprs(row.GetArgs(), sc)
+		if err != nil {
+			return nil, err
+		}
+		e, err := l.equalRows(left, right, location)
 		if err != nil {
 			return nil, err
 		}
@@ -242,6 +265,11 @@ func (l *lowerer) between(v *pg.A_Expr, sc exprScope) (plan.Expr, error) {
 	args, err := l.exprs([]*pg.Node{v.GetLexpr(), bounds[0], bounds[1]}, sc)
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range args {
+		if err := l.repeat(e, 4); err != nil { // SYMMETRIC compares all of them twice
+			return nil, err
+		}
 	}
 	both := func(low, high plan.Expr) (plan.Expr, error) {
 		from, err := l.operator(">=", []plan.Expr{args[0], low}, pos)

@@ -50,6 +50,10 @@ func TestParseBoundsStatements(t *testing.T) {
 		{"a list of 50,000 negative numbers", "SELECT 1 IN (" + strings.Repeat("-1, ", 50_000) + "1)", "", 0},
 		{"5,000 conditions joined by OR", "SELECT 1 = 1" + strings.Repeat(" OR 1 = 2", 5000), "", 0},
 		{"UNION of 1,100 queries", "SELECT 1" + strings.Repeat(" UNION SELECT 1", 1100), plan.CodeTooComplex, 15010},
+		{"comments 190 deep", "SELECT 1" + strings.Repeat("/*", 190) + strings.Repeat("*/", 190), "", 0},
+		{"comments 201 deep", "SELECT 1 " + strings.Repeat("/*", 201) + strings.Repeat("*/", 201), plan.CodeTooComplex, 10},
+		{"50,000 comments without a blank between", "SELECT 1 " + strings.Repeat("/**/", 50_000), plan.CodeTooComplex, 90},
+		{"50,000 comments with blanks between", "SELECT 1 " + strings.Repeat("/**/ ", 50_000), "", 0},
 		{"CASE 201 deep", "SELECT " + strings.Repeat("CASE WHEN true THEN ", 201) + "1" + strings.Repeat(" END", 201), plan.CodeTooComplex, 4008},
 	}
 	for _, tt := range tests {

@@ -222,6 +222,9 @@ func (l *lowerer) named(sel *selection, n *pg.Node, clause string) (int, error) 
 
 // orderBy lowers ORDER BY: positions, names of the output, then expressions.
 func (l *lowerer) orderBy(sel *selection, list []*pg.Node) error {
+	if len(list) > maxColumns {
+		return plan.Errorf(l.pos(location(list[maxColumns].GetSortBy().GetNode())), plan.CodeTooMany, "ORDER BY can have at most %d expressions", maxColumns)
+	}
 	for _, n := range list {
 		s := n.GetSortBy()
 		i, ok, err := l.position(s.GetNode(), "ORDER BY", len(sel.targets))
