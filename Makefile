@@ -3,8 +3,8 @@
 GO     ?= go
 PYTHON ?= python3
 
-# How long a fuzz target, a benchmark and the soak test run, how often the crash
-# test kills the server, and the sample period of the memory test.
+# How long a fuzz target, random statements, a benchmark and the soak test run, how
+# often the crash test kills the server, and the sample period of the memory test.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
 SOAK      ?= 10m
@@ -50,7 +50,7 @@ lint: need-go ## run gofumpt, vet, staticcheck, errcheck, errorlint
 format: need-go ## format the sources
 	cd .ci/tools && $(GO) tool gofumpt -w ../..
 
-fuzz: need-go ## fuzz every decoder for FUZZTIME each
+fuzz: build ## fuzz every decoder, and send random statements to a server, for FUZZTIME each
 	.ci/fuzz $(FUZZTIME)
 
 soak: need-go ## write, query, compact and restart for the time SOAK

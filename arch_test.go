@@ -31,14 +31,15 @@ var mayImport = map[string][]string{
 	"flight":  {"engine/...", "meta", "columnar", "columnar/memory", "columnar/zone"},
 
 	// Floor 3, the engine: questions.
-	"engine":           {"engine/...", "meta", "columnar", "columnar/memory", "columnar/zone"},
-	"engine/plan":      {"columnar", "columnar/zone"},
-	"engine/sql":       {"engine/plan", "meta", "columnar", "columnar/zone"},
-	"engine/substrait": {"engine/plan", "meta", "columnar", "columnar/zone"},
-	"engine/optimize":  {"engine/plan", "engine/eval", "columnar", "columnar/zone"},
-	"engine/eval":      {"engine/plan", "columnar", "columnar/kernel", "columnar/zone"},
-	"engine/exec":      {"engine/plan", "engine/eval", "columnar", "columnar/kernel", "columnar/memory", "columnar/zone"},
-	"engine/ingest":    {"engine/plan", "meta", "columnar", "columnar/zone"},
+	"engine":            {"engine/...", "meta", "columnar", "columnar/memory", "columnar/zone"},
+	"engine/plan":       {"columnar", "columnar/zone"},
+	"engine/sql":        {"engine/plan", "meta", "columnar", "columnar/zone"},
+	"engine/sql/sqlgen": {"engine/plan"},
+	"engine/substrait":  {"engine/plan", "meta", "columnar", "columnar/zone"},
+	"engine/optimize":   {"engine/plan", "engine/eval", "columnar", "columnar/zone"},
+	"engine/eval":       {"engine/plan", "columnar", "columnar/kernel", "columnar/zone"},
+	"engine/exec":       {"engine/plan", "engine/eval", "columnar", "columnar/kernel", "columnar/memory", "columnar/zone"},
+	"engine/ingest":     {"engine/plan", "meta", "columnar", "columnar/zone"},
 
 	// Floor 3, the store: cells.
 	"store":                   {"store/wal", "store/object", "meta", "columnar", "columnar/codec", "columnar/kernel", "columnar/memory", "columnar/segment"},

@@ -39,7 +39,8 @@
 //     FlightInfo is asked for: there is nothing to fetch.
 //   - F3: no size that a message declares is believed: before a message is decoded,
 //     its vectors, rows, buffers and uncompressed lengths are checked against what
-//     has really come and against limits.
+//     has really come and against limits, and types are nested 16 deep at most, which
+//     bounds every recursion over them.
 //   - F4: a batch is fetched from the engine only when the one before it has been
 //     handed to the transport, so a slow client slows the engine and holds no memory.
 //   - F5: a handler that panics ends its call with an internal error, and nothing
