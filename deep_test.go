@@ -137,6 +137,8 @@ var deepStatements = []struct{ name, text, code string }{
 	{"JSON of 8 million items", "SELECT ('[' || repeat('1,', 8000000) || '1]')::jsonb", "54000"},
 	{"JSON with 10,000 powers of ten", "SELECT length(('[' || repeat('1e999999,', 10000) || '1]')::jsonb::text)", ""},
 	{"16 million matches that are replaced", "SELECT regexp_replace(repeat('x', 16000000), 'x', 'y', 'g')", "54000"},
+	{"a zone of a million letters", "SELECT timezone(repeat('x', 1000000), timestamp '1970-01-01')", "22023"},
+	{"a name of a million letters", "SELECT \"" + strings.Repeat("x", 1_000_000) + "\" FROM series", "42703"},
 	{"rows in rows", "SELECT " + nested(60, "((%s, 1) IN ((true, 1), (false, 2)))", "low > 1") + " FROM series", "54001"},
 	{"100,000 comments", "SELECT 1 " + strings.Repeat("/**/", 100_000), "54001"},
 	{"100,000 comments apart", "SELECT 1 " + strings.Repeat("/* */ ", 100_000), ""},

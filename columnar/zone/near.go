@@ -8,9 +8,13 @@ import (
 
 // near returns up to three names that a name which is no zone may have been meant for:
 // the same letters in another case, the same place in another region, or a name a few
-// letters away.
+// letters away; none for a name that is longer than any, which takes its length times
+// that of all others to compare.
 func (db *database) near(name string) []string {
-	const most = 3
+	const most, longest = 3, 100
+	if len(name) > longest {
+		return nil
+	}
 	type candidate struct {
 		name string
 		away int

@@ -254,8 +254,13 @@ func functionNames() []string {
 }
 
 // Nearest returns the name that differs from the given one by least, when that is
-// little enough for it to be meant; empty for none. Of several the first.
+// little enough for it to be meant; empty for none, and for a name that is longer than
+// any. Of several the first.
 func Nearest(name string, names []string) string {
+	const longest = 100
+	if len(name) > longest {
+		return ""
+	}
 	best, limit := "", (len(name)+1)/3
 	for _, n := range names {
 		if d := distance(strings.ToLower(name), strings.ToLower(n)); d <= limit {
