@@ -117,9 +117,9 @@ func TestBackfillInRandomOrderEndsLikeOneInOrder(t *testing.T) {
 func TestRequestsToS3AreCounted(t *testing.T) {
 	rows, out := measured(t, "s3", nil)
 	for name, want := range map[string]float64{
-		"one series by month, warm": 0,
-		"all series by month, warm": 0,
-		"one series by month, cold": 2, // footer and index
+		"one series by month, warm":                     0,
+		"all series by month, warm":                     0,
+		"one series by month, cold":                     2, // footer and index
 		"one series by month, opened again, disk cache": 0,
 	} {
 		if n := number(t, rows[name], 0); n != want {
