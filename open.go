@@ -88,7 +88,7 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		LeaseTTL: up.LeaseTTL, Keep: up.Keep, Grace: up.Grace, SegmentBytes: up.SegmentBytes,
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), storage.Close())
+		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, storage.Place.Explain(err)), storage.Close())
 	}
 	questions := engine.New(engine.Options{
 		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,

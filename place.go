@@ -14,6 +14,7 @@ import (
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/postgres"
 	"github.com/trellisdb/trellis/meta/sqlite"
+	"github.com/trellisdb/trellis/store"
 	"github.com/trellisdb/trellis/store/object"
 	"github.com/trellisdb/trellis/store/object/cache"
 	"github.com/trellisdb/trellis/store/object/s3"
@@ -84,6 +85,14 @@ var keywords = regexp.MustCompile(`^\s*[a-z_]+\s*=`)
 // isPostgres reports whether a catalog is a database of PostgreSQL.
 func isPostgres(where string) bool {
 	return strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") || keywords.MatchString(where)
+}
+
+// Explain adds to an error that a bucket is another database's where the two are.
+func (p Place) Explain(err error) error {
+	if !errors.Is(err, store.ErrForeign) {
+		return err
+	}
+	return fmt.Errorf("bucket %s, catalog %s: %w", p.BucketName(), p.CatalogName(), err)
 }
 
 // Remote reports whether the bucket is at an S3 endpoint.

@@ -69,6 +69,9 @@ func (s *Store) Append(ctx context.Context, samples []columnar.Samples) error {
 		applied = true
 		s.apply(b.writes, end, reserved)
 	})
+	if err == nil {
+		err = s.noteConflict(s.logUnmoved()) // it may have been written to a file that is no more
+	}
 	if err != nil {
 		return err
 	}

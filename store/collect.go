@@ -112,20 +112,9 @@ func (s *Store) condemnOrphans(ctx context.Context, dry bool, c *Collected) erro
 		c.Orphans, err = s.catalog.Condemn(ctx, s.epoch, found, s.clock())
 		return err
 	}
-	known := make(map[string]bool)
-	segments, err := s.catalog.AllSegments(ctx)
+	known, _, err := knownObjects(ctx, s.catalog)
 	if err != nil {
 		return err
-	}
-	garbage, err := s.catalog.Garbage(ctx)
-	if err != nil {
-		return err
-	}
-	for _, m := range segments {
-		known[m.Name] = true
-	}
-	for _, g := range garbage {
-		known[g.Name] = true
 	}
 	for _, name := range found {
 		if !known[name] {

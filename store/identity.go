@@ -130,21 +130,11 @@ func Compare(ctx context.Context, bucket object.Bucket, catalog meta.Catalog) (h
 	if err != nil {
 		return has, err
 	}
-	segments, err := catalog.AllSegments(ctx)
+	known, segments, err := knownObjects(ctx, catalog)
 	if err != nil {
 		return has, err
 	}
-	garbage, err := catalog.Garbage(ctx)
-	if err != nil {
-		return has, err
-	}
-	known, found := make(map[string]bool), make(map[string]bool)
-	for _, m := range segments {
-		known[m.Name] = true
-	}
-	for _, g := range garbage {
-		known[g.Name] = true
-	}
+	found := make(map[string]bool)
 	for _, key := range there {
 		if found[key] = true; known[key] {
 			has.Known++
@@ -158,6 +148,27 @@ func Compare(ctx context.Context, bucket object.Bucket, catalog meta.Catalog) (h
 		}
 	}
 	return has, nil
+}
+
+// knownObjects returns the names of all objects that a catalog knows, garbage among
+// them, and its segments.
+func knownObjects(ctx context.Context, catalog meta.Catalog) (map[string]bool, []meta.Segment, error) {
+	segments, err := catalog.AllSegments(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	garbage, err := catalog.Garbage(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := make(map[string]bool, len(segments)+len(garbage))
+	for _, m := range segments {
+		known[m.Name] = true
+	}
+	for _, g := range garbage {
+		known[g.Name] = true
+	}
+	return known, segments, nil
 }
 
 // claimBucket makes sure that the bucket is this database's and notes in it that this

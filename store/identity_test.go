@@ -185,7 +185,7 @@ func TestAnOlderCatalogIsRefusedByTheBucket(t *testing.T) {
 }
 
 func TestAProcessStopsWritingWhenItsFilesAreGone(t *testing.T) {
-	for _, what := range []string{"catalog.db", "log"} {
+	for _, what := range []string{"catalog.db", "catalog.db-wal", "log"} {
 		t.Run(what, func(t *testing.T) {
 			d := newDatabase(t)
 			d.open(t)

@@ -122,6 +122,11 @@ func (s *Store) unmoved(ctx context.Context) error {
 	if err := s.catalog.Check(ctx); err != nil {
 		return err
 	}
+	return s.logUnmoved()
+}
+
+// logUnmoved is that of the log's directory alone.
+func (s *Store) logUnmoved() error {
 	if s.logAt.info == nil {
 		return nil
 	}

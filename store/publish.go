@@ -69,7 +69,7 @@ func (s *Store) carryOut(ctx context.Context, set *segmentSet, c *change) (*segm
 			return next, err
 		}
 	}
-	if err := s.unmoved(ctx); err != nil {
+	if err := s.logUnmoved(); err != nil {
 		return nil, err
 	}
 	c.commit.Epoch, c.commit.Time = s.epoch, s.clock()

@@ -101,7 +101,7 @@ func (f *placeFlags) write(ctx context.Context, up upkeep) (w *writer, err error
 		CompactRate: -1, Keep: up.keep, Grace: up.grace,
 	})
 	if err != nil {
-		err = errors.Join(err, st.Close(), w.forget())
+		err = errors.Join(st.Place.Explain(err), st.Close(), w.forget())
 		return nil, err
 	}
 	return w, nil

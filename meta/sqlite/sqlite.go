@@ -105,17 +105,20 @@ func (c *Catalog) Mark(context.Context) (string, error) {
 
 // Check wraps meta.ErrConflict where the file at the catalog's path is no longer the
 // one that was opened.
-func (c *Catalog) Check(context.Context) error {
-	now, err := os.Stat(c.db.abs)
-	same := err == nil && os.SameFile(now, c.db.info)
-	if same && c.db.wal != nil { // what is committed stands there first
-		now, err = os.Stat(c.db.abs + "-wal")
-		same = err == nil && os.SameFile(now, c.db.wal)
+func (c *Catalog) Check(context.Context) error { return c.db.present() }
+
+// present is Check. It is asked before each commit, too.
+func (f *file) present() error {
+	now, err := os.Stat(f.abs)
+	same := err == nil && os.SameFile(now, f.info)
+	if same && f.wal != nil { // what is committed stands there first
+		now, err = os.Stat(f.abs + "-wal")
+		same = err == nil && os.SameFile(now, f.wal)
 	}
 	if same {
 		return nil
 	}
-	return fmt.Errorf("catalog %s: the file, or its -wal, was removed, moved away or replaced while it was in use; stop this server, and look for the file: %w", c.db.path, meta.ErrConflict)
+	return fmt.Errorf("catalog %s: the file, or its -wal, was removed, moved away or replaced while it was in use; stop this server, and look for the file: %w", f.path, meta.ErrConflict)
 }
 
 // connect returns a pool of up to n connections to the file. None is made yet.
@@ -213,6 +216,9 @@ func (f *file) transact(ctx context.Context, db *sql.DB, options *sql.TxOptions,
 	if err == nil {
 		defer func() { _ = tx.Rollback() }() // does nothing after a commit
 		err = run(tx)
+	}
+	if err == nil && db == f.write {
+		err = f.present()
 	}
 	if err == nil {
 		err = tx.Commit()

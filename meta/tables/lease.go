@@ -41,6 +41,9 @@ func (c *Catalog) changeAs(ctx context.Context, epoch int64, f func(*sql.Tx, cou
 		if err != nil {
 			return err
 		}
+		if err := c.sameDatabase(row.id); err != nil {
+			return err
+		}
 		switch {
 		case row.lease.Epoch == 0:
 			return fmt.Errorf("epoch %d was never acquired: %w", epoch, meta.ErrConflict)
@@ -71,6 +74,11 @@ func (c *Catalog) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return c.sameDatabase(id)
+}
+
+// sameDatabase wraps meta.ErrConflict where the id is another one than the first.
+func (c *Catalog) sameDatabase(id string) error {
 	c.opened.Lock()
 	defer c.opened.Unlock()
 	if c.opened.id == "" {
@@ -137,6 +145,9 @@ func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, e
 	err = c.db.Change(ctx, func(tx *sql.Tx) error {
 		row, err := c.lock(ctx, tx)
 		if err != nil {
+			return err
+		}
+		if err := c.sameDatabase(row.id); err != nil {
 			return err
 		}
 		now, err := c.now(ctx, tx)
