@@ -32,6 +32,9 @@ func (e *Engine) NewBackfill(ctx context.Context, s *Session, opts ingest.Option
 	if opts.Zone == nil {
 		opts.Zone = s.Zone()
 	}
+	if opts.OffGrid == ingest.OffGridUnsaid {
+		opts.OffGrid = s.offGrid()
+	}
 	return &Backfill{engine: e, reader: ingest.NewReader(ingestCatalog{e, s}, opts), editor: editor}, nil
 }
 
@@ -52,7 +55,10 @@ func (b *Backfill) Counts() ingest.Counts { return b.reader.Counts() }
 // Commit makes the edit durable and visible.
 func (b *Backfill) Commit(ctx context.Context) (made columnar.EditResult, err error) {
 	defer recoverInto(&err, b.engine.opts.Logger)
-	return b.editor.Commit(ctx)
+	if made, err = b.editor.Commit(ctx); err == nil {
+		b.engine.grid.add(ingest.Counts{}, b.reader.Counts())
+	}
+	return made, err
 }
 
 // Close gives up what was not committed. It may be called more than once.

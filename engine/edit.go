@@ -122,7 +122,7 @@ func (r *run) backfillSamples(ctx context.Context, n *plan.InsertSamples) (int64
 	if err != nil {
 		return 0, err
 	}
-	reader := ingest.NewReader(ingestCatalog{r.engine, r.session}, ingest.Options{Zone: r.env.Zone})
+	reader := ingest.NewReader(ingestCatalog{r.engine, r.session}, ingest.Options{Zone: r.env.Zone, OffGrid: r.session.offGrid()})
 	_, err = r.engine.edit(ctx, info, func(ed columnar.Editor) error {
 		return r.drain(ctx, input, n.Columns, func(batch arrow.RecordBatch) error {
 			samples, err := reader.Read(ctx, batch)
@@ -135,6 +135,7 @@ func (r *run) backfillSamples(ctx context.Context, n *plan.InsertSamples) (int64
 	if err != nil {
 		return 0, err
 	}
+	r.engine.grid.add(ingest.Counts{}, reader.Counts())
 	return reader.Counts().Samples, nil
 }
 

@@ -69,6 +69,7 @@ type Engine struct {
 	opts    Options
 	catalog catalogCache
 	queries registry
+	grid    gridTotals
 
 	settings sync.Mutex // held while a server-wide setting is changed
 	random   struct {

@@ -410,3 +410,36 @@ func TestAStatementThatNeedsTooMuchMemoryIsRefused(t *testing.T) {
 	}
 	want(t, e, s, "SELECT 1", "1\n")
 }
+
+func TestSamplesOffTheGridAreCountedOrRefused(t *testing.T) {
+	e := open(t)
+	s := e.NewSession("")
+	exec(t, e, s, "INSERT INTO series (series, type, sample_t) VALUES ('hours', 'double', '1 hour'), ('half', 'double', '1 hour')")
+	insert := func(series, at string) error {
+		st, err := e.Prepare(t.Context(), s, "INSERT INTO samples (series, time, value) VALUES ('"+series+"', '"+at+"', 1)")
+		if err == nil {
+			_, err = e.Exec(t.Context(), s, st, nil)
+		}
+		return err
+	}
+	if err := insert("hours", "2024-01-01 00:30Z"); err != nil {
+		t.Error(err)
+	}
+	if moved, collided := e.OffGrid(); moved != 1 || collided != 0 {
+		t.Errorf("%d moved, %d collided", moved, collided)
+	}
+	exec(t, e, s, "SET trellis.off_grid = refuse")
+	for _, backfill := range []string{"off", "on"} {
+		exec(t, e, s, "SET trellis.backfill = "+backfill)
+		if err := insert("hours", "2024-01-01 01:30Z"); err == nil || !strings.Contains(err.Error(), "its slot begins at 2024-01-01 01:00:00+00") {
+			t.Errorf("backfill %s: %v", backfill, err)
+		}
+		if err := insert("half", "2024-01-01 01:00Z"); err != nil {
+			t.Error(err)
+		}
+	}
+	want(t, e, s, "SELECT series, time FROM samples ORDER BY 1, 2", "half|2024-01-01 01:00:00+00\nhours|2024-01-01 00:00:00+00\n")
+	if moved, _ := e.OffGrid(); moved != 1 {
+		t.Errorf("%d moved", moved)
+	}
+}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -24,6 +25,9 @@ func (e *Engine) NewIngest(s *Session, opts ingest.Options) *Ingest {
 	if opts.Zone == nil {
 		opts.Zone = s.Zone()
 	}
+	if opts.OffGrid == ingest.OffGridUnsaid {
+		opts.OffGrid = s.offGrid()
+	}
 	return &Ingest{engine: e, session: s, reader: ingest.NewReader(ingestCatalog{e, s}, opts)}
 }
 
@@ -39,8 +43,25 @@ func (in *Ingest) Write(ctx context.Context, batch arrow.RecordBatch) (err error
 	if err := in.engine.opts.Store.Append(ctx, samples); err != nil {
 		return err
 	}
+	before := in.counts
 	in.counts = in.reader.Counts()
+	in.engine.grid.add(before, in.counts)
 	return nil
+}
+
+// gridTotals are sums over all that was stored since the engine was made.
+type gridTotals struct{ moved, collided atomic.Int64 }
+
+// add adds what became of a stream between two of its counts.
+func (t *gridTotals) add(before, after ingest.Counts) {
+	t.moved.Add(after.Moved - before.Moved)
+	t.collided.Add(after.Collided - before.Collided)
+}
+
+// OffGrid returns how many samples have been stored since the engine was made that did
+// not stand where their slots begin, and how many gave way to another of their batch.
+func (e *Engine) OffGrid() (moved, collided int64) {
+	return e.grid.moved.Load(), e.grid.collided.Load()
 }
 
 // Counts returns what the stream has taken in so far.

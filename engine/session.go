@@ -10,6 +10,7 @@ import (
 
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/ingest"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
 )
@@ -47,6 +48,7 @@ var settings = map[string]setting{
 	"trellis.reason":              {"", "Why edits of this session are made.", checkText},
 	"trellis.source":              {"", "Where the data of this session's edits comes from.", checkText},
 	"trellis.backfill":            {"off", "Whether INSERT INTO samples is an edit of kind backfill.", checkSwitch},
+	"trellis.off_grid":            {"snap", "What becomes of samples that do not stand where slots begin: snap or refuse.", checkOffGrid},
 	"datestyle":                   {"ISO, MDY", "How dates are written.", checkOneOf("ISO, MDY", "ISO")},
 	"intervalstyle":               {"postgres", "How intervals are written.", checkOneOf("postgres")},
 	"client_encoding":             {"UTF8", "The client's encoding.", checkOneOf("UTF8", "utf-8", "unicode")},
@@ -182,6 +184,18 @@ func checkSwitch(value string) (string, error) {
 		return "on", nil
 	}
 	return "off", nil
+}
+
+func checkOffGrid(value string) (string, error) {
+	_, err := ingest.ParseOffGrid(value)
+	return value, err
+}
+
+// offGrid is the session's setting of that name.
+func (s *Session) offGrid() ingest.OffGrid {
+	text, _ := s.Value("trellis.off_grid")
+	v, _ := ingest.ParseOffGrid(text) // it was checked
+	return v
 }
 
 // checkOneOf accepts the values that mean what the server does anyway.

@@ -93,7 +93,7 @@ func (r *run) drain(ctx context.Context, n plan.Node, columns []string, f func(a
 
 // insertSamples writes the rows of the input as samples, all or none of them.
 func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, error) {
-	reader := ingest.NewReader(ingestCatalog{r.engine, r.session}, ingest.Options{Zone: r.env.Zone})
+	reader := ingest.NewReader(ingestCatalog{r.engine, r.session}, ingest.Options{Zone: r.env.Zone, OffGrid: r.session.offGrid()})
 	var samples []columnar.Samples
 	held, shared := int64(0), r.engine.opts.SharedMemory.Hold()
 	defer shared.Close()
@@ -127,6 +127,7 @@ func (r *run) insertSamples(ctx context.Context, n *plan.InsertSamples) (int64, 
 	if err := r.engine.opts.Store.Append(ctx, samples); err != nil {
 		return 0, err
 	}
+	r.engine.grid.add(ingest.Counts{}, reader.Counts())
 	return reader.Counts().Samples, nil
 }
 

@@ -41,6 +41,8 @@ func serveMetrics(address string, s *service) (*metricsServer, error) {
 		storeCollector{s.db.Store},
 		memoryCollector{s.db.Memory.Budget},
 		storageCollector{s.db.Storage},
+		counter("moved_samples_total", "Samples that did not stand where a slot begins and were moved there.", func() int64 { n, _ := s.db.Engine.OffGrid(); return n }),
+		counter("collided_samples_total", "Samples of which a later one of the same batch took the slot.", func() int64 { _, n := s.db.Engine.OffGrid(); return n }),
 	} {
 		if err := registry.Register(c); err != nil {
 			return nil, errors.Join(fmt.Errorf("metrics: %w", err), lis.Close())
@@ -70,6 +72,11 @@ func (m *metricsServer) close() error {
 		return m.http.Close()
 	}
 	return nil
+}
+
+// counter is a sum that is asked for when the metrics are.
+func counter(name, help string, value func() int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "trellis", Name: name, Help: help}, func() float64 { return float64(value()) })
 }
 
 // storeMetric is a number of the store's.

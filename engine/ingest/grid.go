@@ -13,8 +13,10 @@ type OffGrid uint8
 
 // What there is to do about samples off the grid.
 const (
+	// OffGridUnsaid leaves it to whoever makes the reader; a reader snaps.
+	OffGridUnsaid OffGrid = iota
 	// Snap puts them into the slots that hold their times, and counts them.
-	Snap OffGrid = iota
+	Snap
 	// Refuse refuses their batches, with the row of the first.
 	Refuse
 )
@@ -27,7 +29,7 @@ func ParseOffGrid(text string) (OffGrid, error) {
 	case "refuse":
 		return Refuse, nil
 	}
-	return Snap, plan.Errorf(0, plan.CodeInvalidValue, "off_grid is %q", shorten(text)).WithHint("use snap or refuse")
+	return OffGridUnsaid, plan.Errorf(0, plan.CodeInvalidValue, "off_grid is %q", shorten(text)).WithHint("use snap or refuse")
 }
 
 // gridCounts say how the stamps of a batch lie to the slots.

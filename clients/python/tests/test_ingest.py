@@ -225,3 +225,17 @@ def test_an_empty_batch_is_acknowledged(server, client):
     (ack,) = put(client, [batch])
     assert ack["rows"] == 0
     assert stored(client, "ingest/empty") == []
+
+
+def test_samples_off_the_grid_are_counted_or_refused(server, client):
+    create(server, "ingest/grid", sample_t="1 minute")
+    stamps = pa.array([BASE, BASE + dt.timedelta(seconds=61), BASE + dt.timedelta(seconds=90)], pa.timestamp("us", "UTC"))
+    batch = pa.record_batch({"series": ["ingest/grid"] * 3, "time": stamps, "value": [1.0, 2.0, 3.0]})
+    refuse = fl.FlightCallOptions(headers=[(b"x-trellis-off_grid", b"refuse")])
+    with pytest.raises(pa.ArrowInvalid, match="row 2.*is not on the grid"):
+        put(client, [batch], refuse)
+    assert stored(client, "ingest/grid") == []
+    answer = put(client, [batch])[-1]
+    assert answer["moved"] == 2 and answer["max_shift_us"] == 30_000_000 and answer["collided"] == 1
+    assert stored(client, "ingest/grid") == [(BASE, 1.0), (BASE + dt.timedelta(minutes=1), 3.0)]
+    put(client, [batch.slice(0, 1)], refuse)
