@@ -8,10 +8,13 @@ type Segment struct {
 	Series   int64  // number of series
 	Blocks   int64
 	Samples  int64
-	From, To int64 // instants that its blocks span
-	CRC      uint32
-	Created  int64 // snapshot in which it became live
-	Retired  int64 // snapshot in which it was retired; 0: live
+	From, To int64  // instants that its blocks span
+	CRC      uint32 // CRC32C of all bytes
+	// Digest tells the file from every other one, however alike (segment.Info); 0: not
+	// known, because a release that had none wrote the file.
+	Digest  uint64 `json:",omitempty"`
+	Created int64  // snapshot in which it became live
+	Retired int64  // snapshot in which it was retired; 0: live
 	// History segments hold the versions of blocks that an edit took the place of.
 	// They are live in no snapshot and kept until a purge. Created is the edit's
 	// snapshot, Retired is 0.

@@ -13,7 +13,7 @@ import (
 // segment returns a segment whose attributes all differ.
 func segment(name string) meta.Segment {
 	n := int64(len(name))
-	return meta.Segment{Name: name, Size: n + 1, Series: n + 2, Blocks: n + 3, Samples: n + 4, From: -n, To: n + 5, CRC: uint32(n) + 6}
+	return meta.Segment{Name: name, Size: n + 1, Series: n + 2, Blocks: n + 3, Samples: n + 4, From: -n, To: n + 5, CRC: uint32(n) + 6, Digest: 1<<63 + uint64(n)}
 }
 
 func segments(names ...string) []meta.Segment {
@@ -156,7 +156,7 @@ func extremes(t *testing.T, open Opener) {
 	epoch := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: ""}))
 	want := meta.Segment{
 		Name: "segments/ü/0000000000000001-0001", Size: math.MaxInt64, Series: math.MaxInt64, Blocks: math.MaxInt64, Samples: math.MaxInt64,
-		From: math.MinInt64, To: math.MaxInt64, CRC: math.MaxUint32,
+		From: math.MinInt64, To: math.MaxInt64, CRC: math.MaxUint32, Digest: math.MaxUint64,
 	}
 	log := must[string](t)(c.NewLog(ctx))
 	commit := meta.Commit{Epoch: epoch, Time: math.MaxInt64, Add: []meta.Segment{want}, Log: log, Position: math.MaxUint64}

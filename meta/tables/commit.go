@@ -171,8 +171,8 @@ func replaceOne(ctx context.Context, tx *sql.Tx, r meta.Replacement) (sql.Result
 		return tx.ExecContext(ctx, `DELETE FROM segments WHERE name = $1`, r.Old)
 	}
 	return tx.ExecContext(ctx, `
-		UPDATE segments SET name = $1, size = $2, series = $3, blocks = $4, samples = $5, from_time = $6, to_time = $7, crc = $8 WHERE name = $9`,
-		s.Name, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), r.Old)
+		UPDATE segments SET name = $1, size = $2, series = $3, blocks = $4, samples = $5, from_time = $6, to_time = $7, crc = $8, digest = $9 WHERE name = $10`,
+		s.Name, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), int64(s.Digest), r.Old)
 }
 
 func (c *Catalog) insertSnapshots(ctx context.Context, tx *sql.Tx, snapshots []meta.Snapshot) error {
@@ -184,9 +184,11 @@ func (c *Catalog) insertSnapshots(ctx context.Context, tx *sql.Tx, snapshots []m
 }
 
 func (c *Catalog) insertSegments(ctx context.Context, tx *sql.Tx, segments []meta.Segment) error {
-	_, err := c.insert(ctx, tx, `INSERT INTO segments (`+segmentColumns+`)`, "", 12, len(segments), func(i int) ([]any, error) {
+	_, err := c.insert(ctx, tx, `INSERT INTO segments (`+segmentColumns+`)`, "", 13, len(segments), func(i int) ([]any, error) {
 		s := &segments[i]
-		return []any{s.Name, s.Version, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), s.Created, s.Retired, s.History}, nil
+		return []any{
+			s.Name, s.Version, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), s.Created, s.Retired, s.History, int64(s.Digest),
+		}, nil
 	})
 	return err
 }

@@ -77,13 +77,15 @@ func (c *Catalog) Snapshots(ctx context.Context) ([]meta.Snapshot, error) {
 	return snapshots, nil
 }
 
-const segmentColumns = `name, version, size, series, blocks, samples, from_time, to_time, crc, created, retired, history`
+const segmentColumns = `name, version, size, series, blocks, samples, from_time, to_time, crc, created, retired, history, digest`
 
 const selectSegments = `SELECT ` + segmentColumns + ` FROM segments`
 
 // scanSegment reads a row of selectSegments.
 func scanSegment(rows *sql.Rows) (s meta.Segment, err error) {
-	err = rows.Scan(&s.Name, &s.Version, &s.Size, &s.Series, &s.Blocks, &s.Samples, &s.From, &s.To, &s.CRC, &s.Created, &s.Retired, &s.History)
+	var digest int64
+	err = rows.Scan(&s.Name, &s.Version, &s.Size, &s.Series, &s.Blocks, &s.Samples, &s.From, &s.To, &s.CRC, &s.Created, &s.Retired, &s.History, &digest)
+	s.Digest = uint64(digest)
 	return s, err
 }
 
