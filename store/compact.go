@@ -243,7 +243,7 @@ func (s *Store) cutoffs(ctx context.Context) (map[int64]int64, error) {
 func (s *Store) damagedInputs(ctx context.Context, segments []*liveSegment) ([]*liveSegment, error) {
 	var good []*liveSegment
 	for _, g := range segments {
-		_, err := g.open(ctx)
+		_, err := g.openSound(ctx)
 		if errors.Is(err, columnar.ErrCorrupt) {
 			s.logger.Error("a damaged segment is left out of compaction", "segment", g.meta.Name, "error", err)
 			continue

@@ -61,4 +61,7 @@
 //   - R8: after a change of which it is not known whether it happened, nothing is written
 //     before the newest set has been read from the catalog; and a segment that a commit
 //     may have named is never deleted but by the garbage collector, which asks there.
+//   - R9: a segment is read only where its footer is the one that the catalog knows, by
+//     digest, size and counts; and of a series only where both say the same of its type and
+//     its grid.
 package store

@@ -2,14 +2,16 @@ package store
 
 import (
 	"context"
+	"errors"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
 )
 
 // hidden returns the names of the segments of a set of which one that is added,
 // which is in the bucket and newer than all, has every block. Segments that several
-// newer ones hide only together are left to compaction.
+// newer ones hide only together are left to compaction, and so are damaged ones.
 func (s *Store) hidden(ctx context.Context, set *segmentSet, added []meta.Segment) ([]string, error) {
 	var names []string
 	for _, m := range added {
@@ -20,6 +22,9 @@ func (s *Store) hidden(ctx context.Context, set *segmentSet, added []meta.Segmen
 				continue
 			}
 			covered, err := s.covers(ctx, top, g)
+			if errors.Is(err, columnar.ErrCorrupt) {
+				continue // what is damaged stays for as long as it cannot be told what it has
+			}
 			if err != nil {
 				top.release()
 				return nil, err

@@ -131,7 +131,7 @@ func (h *historian) addSegment(ctx context.Context, m meta.Segment, first, end i
 	}
 	one.refs.Add(1)
 	h.segments = append(h.segments, one)
-	reader, err := one.open(ctx)
+	reader, err := one.openFor(ctx, h.series.ID)
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *Store) layout(ctx context.Context, set *segmentSet, series int64) (*lay
 		p.runs, segments = slices.Clone(before.runs), segments[set.common:]
 	}
 	for _, g := range segments {
-		reader, err := g.open(ctx)
+		reader, err := g.openFor(ctx, series)
 		if err != nil {
 			return nil, err
 		}

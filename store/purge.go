@@ -131,7 +131,7 @@ func (p *purge) segment(ctx context.Context, m meta.Segment) error {
 	g := s.newLive(m)
 	g.refs.Add(1)
 	defer g.release()
-	reader, err := g.open(ctx)
+	reader, err := g.openFor(ctx, p.series.ID)
 	if err != nil {
 		return err
 	}

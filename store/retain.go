@@ -50,7 +50,7 @@ func (s *Store) outlivedHistory(ctx context.Context, m meta.Segment, cutoffs map
 	g := s.newLive(m)
 	g.refs.Add(1)
 	defer g.release()
-	reader, err := g.open(ctx)
+	reader, err := g.openSound(ctx)
 	if err != nil {
 		return false, fmt.Errorf("retention: %w", err)
 	}

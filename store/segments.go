@@ -20,16 +20,18 @@ type liveSegment struct {
 	meta   meta.Segment
 	bucket object.Bucket
 	refs   atomic.Int64 // of sets
-	users  *users       // of the store's segments; nil: of none
+	store  *Store       // whose catalog knows the segment; nil: no catalog does
 
 	mu struct {
 		sync.Mutex
 		object object.Object
 		reader *segment.Reader
+		wrong  map[int64]error // series of which the catalog says something else than the footer
 	}
 }
 
-// open returns the segment's reader.
+// open returns the segment's reader. It has compared what the footer says with the
+// catalog (R9).
 func (g *liveSegment) open(ctx context.Context) (*segment.Reader, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -40,14 +42,52 @@ func (g *liveSegment) open(ctx context.Context) (*segment.Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("segment %s: %w", g.meta.Name, err)
 	}
-	reader, err := segment.Open(o, o.Size(), segment.Options{Name: g.meta.Name})
+	reader, err := g.read(o)
 	if g.again(err) {
-		reader, err = segment.Open(o, o.Size(), segment.Options{Name: g.meta.Name})
+		reader, err = g.read(o)
+	}
+	var wrong map[int64]error
+	if err == nil && g.store != nil {
+		wrong, err = g.store.compareSeries(ctx, g.meta.Name, reader.Series())
 	}
 	if err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
-	g.mu.object, g.mu.reader = o, reader
+	g.mu.object, g.mu.reader, g.mu.wrong = o, reader, wrong
+	return reader, nil
+}
+
+// read reads the footer, which has to be the one that the catalog says.
+func (g *liveSegment) read(o object.Object) (*segment.Reader, error) {
+	reader, err := segment.Open(o, o.Size(), segment.Options{Name: g.meta.Name})
+	if err == nil && g.store != nil {
+		err = CompareSegment(&g.meta, reader)
+	}
+	return reader, err
+}
+
+// openFor is open for a series, of which footer and catalog say the same.
+func (g *liveSegment) openFor(ctx context.Context, series int64) (*segment.Reader, error) {
+	reader, err := g.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return reader, g.mu.wrong[series]
+}
+
+// openSound is open where footer and catalog say the same of all series.
+func (g *liveSegment) openSound(ctx context.Context) (*segment.Reader, error) {
+	reader, err := g.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, wrong := range g.mu.wrong {
+		return nil, wrong
+	}
 	return reader, nil
 }
 
@@ -69,14 +109,14 @@ func (g *liveSegment) release() {
 	if g.refs.Add(-1) > 0 {
 		return
 	}
-	if g.users != nil {
-		g.users.add(g.meta.Name, -1)
+	if g.store != nil {
+		g.store.users.add(g.meta.Name, -1)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.mu.object != nil {
 		_ = g.mu.object.Close() // it was only read
-		g.mu.object, g.mu.reader = nil, nil
+		g.mu.object, g.mu.reader, g.mu.wrong = nil, nil, nil
 	}
 }
 
@@ -84,7 +124,7 @@ func (g *liveSegment) release() {
 // reference is given back.
 func (s *Store) newLive(m meta.Segment) *liveSegment {
 	s.users.add(m.Name, 1)
-	return &liveSegment{meta: m, bucket: s.bucket, users: &s.users}
+	return &liveSegment{meta: m, bucket: s.bucket, store: s}
 }
 
 // users counts the users of segments by name. What is used here is not deleted.
@@ -178,7 +218,7 @@ func (s *Store) index(ctx context.Context, g *liveSegment, series int64) (*segme
 	if x, ok := s.indexes.GetIfPresent(key); ok {
 		return x, nil
 	}
-	reader, err := g.open(ctx)
+	reader, err := g.openFor(ctx, series)
 	if err != nil {
 		return nil, err
 	}

@@ -115,10 +115,9 @@ func (k *sink) end() error {
 		return fmt.Errorf("segment %s: %w", up.name, up.err)
 	}
 	k.store.uploads.written.Add(up.info.Size)
-	k.done = append(k.done, meta.Segment{
-		Name: up.name, Size: up.info.Size, Series: int64(up.info.Series), Blocks: up.info.Blocks, Samples: up.info.Samples,
-		From: up.info.From, To: up.info.To, CRC: up.info.Checksum, History: k.history,
-	})
+	made := describe(up.name, up.info)
+	made.History = k.history
+	k.done = append(k.done, made)
 	return nil
 }
 

@@ -381,6 +381,7 @@ type seriesCache struct {
 	sync.Mutex
 	generation int64
 	series     map[int64]*meta.Series // never changed once it is here
+	inOrder    []columnar.Series      // the same by id; nil: nobody has asked for it
 }
 
 // byID returns the catalog's series by id.
@@ -398,7 +399,7 @@ func (c *seriesCache) byID(ctx context.Context, catalog meta.Catalog) (map[int64
 	if err != nil {
 		return nil, err
 	}
-	c.series = make(map[int64]*meta.Series, len(all))
+	c.series, c.inOrder = make(map[int64]*meta.Series, len(all)), nil
 	for i := range all {
 		c.series[all[i].ID] = &all[i]
 	}

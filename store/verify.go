@@ -282,7 +282,7 @@ func (v *verifier) segment(ctx context.Context, m *meta.Segment) ([]Finding, err
 	if err != nil {
 		return nil, err
 	}
-	if now, ok := known[m.Name]; !ok || now.CRC != m.CRC || now.Size != m.Size {
+	if now, ok := known[m.Name]; !ok || now.CRC != m.CRC || now.Digest != m.Digest || now.Size != m.Size {
 		return nil, nil // it was collected or replaced meanwhile
 	}
 	return c.findings, nil
@@ -349,20 +349,15 @@ func (c *segmentCheck) run(ctx context.Context) (err error) {
 		return nil
 	}
 	if err == nil {
-		c.checkNumbers()
+		c.checkNumbers(r)
 	}
 	return err
 }
 
 // checkSeries compares what the footer says of a series with the catalog.
 func (c *segmentCheck) checkSeries(s segment.SeriesInfo) {
-	known := c.series[s.ID]
-	switch {
-	case known == nil:
-		c.add(Finding{Series: s.ID, Err: fmt.Errorf("%w: the catalog does not know the series", columnar.ErrCorrupt)})
-	case known.Type != s.Type || known.Grid != s.Grid:
-		c.add(Finding{Series: s.ID, Err: fmt.Errorf("%w: it has the series as %v, %v; the catalog as %v, %v",
-			columnar.ErrCorrupt, s.Type, s.Grid, known.Type, known.Grid)})
+	if err := compareOne(&s, c.series[s.ID]); err != nil {
+		c.add(Finding{Series: s.ID, Err: err})
 	}
 }
 
@@ -387,9 +382,13 @@ func (c *segmentCheck) checkBlock(x *segment.Index, i int, b *columnar.Block) {
 }
 
 // checkNumbers compares the catalog's numbers with what was read.
-func (c *segmentCheck) checkNumbers() {
+func (c *segmentCheck) checkNumbers(r *segment.Reader) {
 	m, got := c.meta, c.checked
 	damaged := len(c.findings) > 0
+	c.checkDigest(r.Info().Digest)
+	if sameSpan(r.Series(), r.Info(), m) {
+		got.From, got.To = m.From, m.To
+	}
 	for _, n := range []struct {
 		what       string
 		have, want int64
@@ -406,6 +405,21 @@ func (c *segmentCheck) checkNumbers() {
 			c.add(Finding{Err: fmt.Errorf("%w: %s is %d, the catalog says %d", columnar.ErrCorrupt, n.what, n.have, n.want)})
 		}
 	}
+}
+
+// checkDigest compares the digest with the catalog's, and says whose file it is where
+// that is known.
+func (c *segmentCheck) checkDigest(have uint64) {
+	if have == c.meta.Digest {
+		return
+	}
+	whose := "another file is in its place, or the row is damaged"
+	for i := range c.content.Segments {
+		if other := &c.content.Segments[i]; have != 0 && other.Digest == have {
+			whose = "it is the file of " + other.Name
+		}
+	}
+	c.add(Finding{Err: fmt.Errorf("%w: digest is %s, the catalog says %s: %s", columnar.ErrCorrupt, digestText(have), digestText(c.meta.Digest), whose)})
 }
 
 // trail looks again for the edits that were not on the trail.

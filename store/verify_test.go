@@ -199,6 +199,11 @@ func TestACatalogThatLiesIsFound(t *testing.T) {
 		want string
 	}{
 		{"a checksum", func(c *meta.Content) { c.Segments[0].CRC ^= 1 }, "checksum is"},
+		{"a digest", func(c *meta.Content) { c.Segments[0].Digest ^= 1 << 63 }, "digest is"},
+		{"a digest that is gone", func(c *meta.Content) { c.Segments[0].Digest = 0 }, "the catalog says none"},
+		{"names of two segments exchanged", func(c *meta.Content) {
+			c.Segments[0].Name, c.Segments[1].Name = c.Segments[1].Name, c.Segments[0].Name
+		}, "it is the file of segments/"},
 		{"a size", func(c *meta.Content) { c.Segments[0].Size++ }, "bytes, the catalog says"},
 		{"a number of series", func(c *meta.Content) { c.Segments[0].Series++ }, "series is 2, the catalog says 3"},
 		{"a number of blocks", func(c *meta.Content) { c.Segments[0].Blocks-- }, "blocks is"},
@@ -259,7 +264,7 @@ func TestSummariesThatAreNotThoseOfTheSamplesAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = d.catalog.Commit(t.Context(), meta.Commit{Epoch: d.Stats().Epoch, Time: clock(), Add: []meta.Segment{{
-		Name: name, Size: info.Size, Series: 1, Blocks: 1, Samples: 4, From: info.From, To: info.To, CRC: info.Checksum,
+		Name: name, Size: info.Size, Series: 1, Blocks: 1, Samples: 4, From: info.From, To: info.To, CRC: info.Checksum, Digest: info.Digest,
 	}}})
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func signalIndex(blocks int, blockLen int64, resolution float64) *Index {
 		b.First = int64(i) * blockLen
 		signal(rng, b.Floats, b.First, resolution)
 		sums := columnar.SummarizeAll(&b)
-		builder.add(int64(i), 0, headerLen+int64(i+1)*4000+int64(rng.Intn(100)), &sums)
+		builder.add(int64(i), 0, headerLen+int64(i+1)*4000+int64(rng.Intn(100)), rng.Uint32(), &sums)
 	}
 	return builder.build()
 }
@@ -58,7 +58,7 @@ func BenchmarkIndexBytesPerBlock(b *testing.B) {
 			var src []byte
 			for b.Loop() {
 				var err error
-				if src, err = appendIndex(src[:0], x, plainFormat); err != nil {
+				if src, err = appendIndex(src[:0], x, withSums); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -70,12 +70,12 @@ func BenchmarkIndexBytesPerBlock(b *testing.B) {
 
 func BenchmarkDecodeIndexOfTenYears(b *testing.B) {
 	x := tenYears()
-	src, err := appendIndex(nil, x, plainFormat)
+	src, err := appendIndex(nil, x, withSums)
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(src)))
-	s := infoOf(x)
+	s := infoOf(x, src)
 	for b.Loop() {
 		if _, err := decodeIndex(src, s, nil); err != nil {
 			b.Fatal(err)

@@ -60,7 +60,7 @@ func (c *checker) run() error {
 	if err != nil {
 		return err
 	}
-	if err := checkHeader(head); err != nil {
+	if err := checkHeader(head, c.r.format); err != nil {
 		c.damage(Damage{Err: err})
 	}
 	for i := range c.r.series {
@@ -123,7 +123,7 @@ func (c *checker) series(s *SeriesInfo, x *Index) error {
 		run := Run{index: x, from: from, to: to, src: src}
 		for i := from; i < to; i++ {
 			sums := x.Summaries(i) // of a block that cannot be decoded
-			err := c.decoder.Decode(&c.decoded, run.Block(i), x.series, x.Block(i), columnar.AllParts)
+			err := run.decode(c.decoder, i, &c.decoded, columnar.AllParts)
 			if err != nil {
 				lost = true
 				c.damage(Damage{Series: s.ID, Block: x.Block(i), InBlock: true, Err: err})
@@ -134,7 +134,7 @@ func (c *checker) series(s *SeriesInfo, x *Index) error {
 					return err
 				}
 			}
-			again.add(x.Block(i), x.Version(i), x.ends[i], &sums)
+			again.add(x.Block(i), x.Version(i), x.ends[i], 0, &sums)
 		}
 	}
 	c.Samples += samples

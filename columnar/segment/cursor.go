@@ -31,6 +31,11 @@ func unseal(src []byte) ([]byte, error) {
 	return body, nil
 }
 
+// storedSum returns the checksum that sealed bytes end with.
+func storedSum(src []byte) uint32 {
+	return binary.LittleEndian.Uint32(src[len(src)-checksumLen:])
+}
+
 // appender appends fields to dst until the first error.
 type appender struct {
 	dst []byte
@@ -57,6 +62,13 @@ func (a *appender) ints(v []int64) {
 	a.part(func(dst []byte) ([]byte, error) { return codec.AppendInt64s(dst, v, codec.Auto) })
 }
 
+// checksums appends checksums, which nothing makes shorter.
+func (a *appender) checksums(v []uint32) {
+	for _, sum := range v {
+		a.dst = binary.LittleEndian.AppendUint32(a.dst, sum)
+	}
+}
+
 // floats appends a column of floats.
 func (a *appender) floats(v []float64) {
 	a.part(func(dst []byte) ([]byte, error) { return codec.AppendFloat64s(dst, v, codec.Auto) })
@@ -78,7 +90,8 @@ type cursor struct {
 }
 
 // visitor is told of a field of n bytes at an offset of a section: its name, and
-// its value, which is an integer, the bytes of a column, or nil for a heading.
+// its value, which is an integer, a text, the bytes of a column, checksums, or nil for a
+// heading.
 type visitor func(at, n int, what string, value any)
 
 // fail records the first error.
@@ -165,6 +178,20 @@ func (c *cursor) ints(what string, n int) []int64 {
 	if err := codec.DecodeInt64s(v, part); err != nil {
 		c.fail("%s: %w", what, err)
 	}
+	return v
+}
+
+// checksums takes n checksums.
+func (c *cursor) checksums(what string, n int) []uint32 {
+	if n > len(c.src)/checksumLen {
+		c.fail("%s: %d of them, %d bytes are left", what, n, len(c.src))
+		return nil
+	}
+	v := make([]uint32, n)
+	for i := range v {
+		v[i] = binary.LittleEndian.Uint32(c.src[i*checksumLen:])
+	}
+	c.advance(n*checksumLen, what, v)
 	return v
 }
 

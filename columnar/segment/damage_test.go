@@ -170,6 +170,10 @@ func FuzzOpen(f *testing.F) {
 	f.Add(smallSegment(f))
 	src, _ := randomContent(rand.New(rand.NewSource(15)), shape{}, 1, 8, 0).write(f)
 	f.Add(src)
+	old := randomContent(rand.New(rand.NewSource(15)), shape{}, 1, 8, 0)
+	old.old = true
+	src, _ = old.write(f)
+	f.Add(src)
 	f.Fuzz(func(t *testing.T, src []byte) {
 		if _, err := readAll(src); err != nil && !errors.Is(err, columnar.ErrCorrupt) {
 			t.Error(err)
@@ -183,9 +187,9 @@ func FuzzFooter(f *testing.F) {
 	r := open(f, src)
 	last := r.series[len(r.series)-1]
 	start := last.indexOffset + last.indexLength
-	f.Add(src[start:len(src)-trailerLen-checksumLen], start)
-	f.Fuzz(func(t *testing.T, body []byte, end int64) {
-		series, err := decodeFooter(seal(bytes.Clone(body), 0), end, nil)
+	f.Add(src[start:len(src)-trailerLen-checksumLen], start, uint8(r.format))
+	f.Fuzz(func(t *testing.T, body []byte, end int64, form uint8) {
+		series, err := decodeFooter(seal(bytes.Clone(body), 0), end, format(form)&allFormats, nil)
 		if err != nil {
 			if !errors.Is(err, columnar.ErrCorrupt) {
 				t.Error(err)
@@ -210,11 +214,11 @@ func FuzzIndex(f *testing.F) {
 			c := randomContent(rand.New(rand.NewSource(int64(i))), test.shape, blocks, 20, test.holes)
 			src, _ := c.write(f)
 			for _, s := range open(f, src).series {
-				f.Add(src[s.indexOffset:s.indexOffset+s.indexLength-checksumLen], byte(s.Type), uint8(s.Blocks), s.length, s.FirstBlock, s.LastBlock)
+				f.Add(src[s.indexOffset:s.indexOffset+s.indexLength-checksumLen], byte(s.Type), uint8(s.Blocks), s.length, s.FirstBlock, s.LastBlock, uint8(s.format))
 			}
 		}
 	}
-	f.Fuzz(func(t *testing.T, body []byte, typ byte, blocks uint8, length, first, last int64) {
+	f.Fuzz(func(t *testing.T, body []byte, typ byte, blocks uint8, length, first, last int64, form uint8) {
 		if len(body) == 0 {
 			return
 		}
@@ -222,11 +226,14 @@ func FuzzIndex(f *testing.F) {
 		s := SeriesInfo{
 			Series: columnar.Series{ID: id, Type: columnar.Type(typ), Grid: columnar.Grid{Period: 1_000_000, BlockLen: 20}},
 			Blocks: int(blocks), FirstBlock: first, LastBlock: last, offset: headerLen, length: length,
+			format: format(form) & allFormats,
 		}
 		if s.check(math.MaxInt32) != nil {
 			return
 		}
-		x, err := decodeIndex(seal(bytes.Clone(body), 0), &s, nil)
+		src := seal(bytes.Clone(body), 0)
+		s.indexSum = storedSum(src)
+		x, err := decodeIndex(src, &s, nil)
 		if err != nil {
 			if !errors.Is(err, columnar.ErrCorrupt) {
 				t.Error(err)
@@ -245,10 +252,11 @@ func FuzzIndex(f *testing.F) {
 			acc = columnar.Summary{}
 			x.Merge(&acc, want, columnar.AllStats&^columnar.StatPath, x.Len()/3, x.Len())
 		}
-		again, err := appendIndex(nil, x, versionFormat)
+		again, err := appendIndex(nil, x, s.format)
 		if err != nil {
 			t.Fatal(err)
 		}
+		s.indexSum = storedSum(again)
 		if _, err := decodeIndex(again, &s, nil); err != nil {
 			t.Errorf("what was decoded cannot be encoded: %v", err)
 		}

@@ -30,6 +30,11 @@
 //     describes. A series has no more blocks than its bytes have room for, and no
 //     column more values than the series has blocks.
 //   - S6: equal content has equal bytes.
+//   - S7: a block is taken for the one of this segment, series and number, or for damage:
+//     series and number are under its checksum, that is in the index, that of the index
+//     in the footer, and footer and trailer are what the digest is made of. Other content
+//     has another digest. Segments of releases without it have no digest, and their blocks
+//     are known by series and number only.
 //
 // # Format
 //
@@ -37,15 +42,21 @@
 //
 //	offset  bytes  content
 //	0       8      0x89 "trellis"
-//	8       4      version of blocks and indexes, 1 or 2
+//	8       4      version of blocks and indexes, 1, 2, 5 or 6
 //	12      4      CRC32C of the 12 bytes before
 //	16      …      blocks, by series id and number; see columnar/encode.go
 //	…       …      indexes, by series id
 //	…       …      footer
 //	end-24  8      bytes of footer
-//	end-16  4      version, as in the header; 2 more where the footer has grids
+//	end-16  4      version, 1 to 8: as in the header; 2 more where the footer has grids
 //	end-12  8      "trellis" 0x89
 //	end-4   4      CRC32C of the 20 bytes before
+//
+// A version is 1, and 1 more where indexes have the versions of their blocks, 2 more, in
+// the trailer only, where the footer has grids, and 4 more where indexes and footer have
+// checksums of what they list, which is what a Writer writes. The digest is the first 8
+// bytes of the SHA-256 of footer and trailer, as a little-endian number, 1 where that is
+// 0; of versions below 5 there is none.
 //
 // Numbers of fixed width are little-endian. Elsewhere u is an unsigned varint, z a
 // zigzag varint, and a column is u its length in bytes, then the bytes that package
@@ -62,6 +73,8 @@
 // name, then columns of integers for each of: phase, months and days of the period, and
 // zone of the calendar, counted from 1, 0 for a fixed period.
 //
+// With checksums the footer ends with the CRC32C that every index ends with, 4 bytes each.
+//
 // An index is:
 //
 //	z        series id
@@ -72,7 +85,8 @@
 //	column   with several runs: blocks missing behind them, less 1
 //	column   bytes of every block
 //	levels   level 0, level 1, … up to the one with one node
-//	column   version 2: version of every block, 0 for that of the segment
+//	column   with versions: version of every block, 0 for that of the segment
+//	4 each   with checksums: the CRC32C that every block ends with
 //
 // A level is four classes: good, uncertain and bad samples, and usable ones, which
 // are good and uncertain together, of nodes that have both. A class is u a mask and

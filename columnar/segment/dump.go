@@ -84,6 +84,8 @@ func (d *dumper) section(offset int64, src []byte) func(at, n int, what string, 
 			what += ": " + v
 		case []byte:
 			what += ": " + codec.Inspect(v).String()
+		case []uint32:
+			what += fmt.Sprintf(": %d", len(v))
 		case uint64:
 			if strings.HasPrefix(what, "columns of ") {
 				what += ": " + maskString(v)
@@ -128,10 +130,14 @@ func (d *dumper) segment(r *Reader, series int64) error {
 	if err != nil {
 		return err
 	}
-	if err := checkHeader(head); err != nil {
+	if err := checkHeader(head, r.format); err != nil {
 		return err
 	}
-	d.heading("segment of %d bytes with %d series", r.size, len(r.series))
+	if r.info.Digest == 0 {
+		d.heading("segment of %d bytes with %d series", r.size, len(r.series))
+	} else {
+		d.heading("segment of %d bytes with %d series, digest %016x", r.size, len(r.series), r.info.Digest)
+	}
 	d.heading("header")
 	d.field(0, head[:8], "magic")
 	d.field(8, head[8:12], fmt.Sprintf("version: %d", binary.LittleEndian.Uint32(head[8:12])))
@@ -189,11 +195,11 @@ func (d *dumper) tail(r *Reader) error {
 	}
 	footer, trailer := src[:len(src)-trailerLen], src[len(src)-trailerLen:]
 	d.heading("footer")
-	if _, err := decodeFooter(footer, start, d.section(start, footer)); err != nil {
+	if _, err := decodeFooter(footer, start, r.format, d.section(start, footer)); err != nil {
 		return fmt.Errorf("footer: %w", err)
 	}
 	d.checksum(start, footer)
-	if _, err := decodeTrailer(trailer); err != nil {
+	if _, _, err := decodeTrailer(trailer); err != nil {
 		return err
 	}
 	at := r.size - trailerLen
@@ -212,7 +218,7 @@ func (d *dumper) block(r *Reader, x *Index, i int) error {
 		return err
 	}
 	src, number, s := run.Block(i), x.Block(i), x.series
-	e, err := columnar.ScanBlock(src, s.ID, number)
+	e, err := x.scan(i, src)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,10 @@ type SeriesInfo struct {
 	Samples               int64 // samples in them, of any quality
 	FirstBlock, LastBlock int64 // numbers of the first and the last one
 
-	offset, length           int64 // of the blocks
-	indexOffset, indexLength int64 // of the index
+	offset, length           int64  // of the blocks
+	indexOffset, indexLength int64  // of the index
+	indexSum                 uint32 // its checksum, where the format has it
+	format                   format // of the segment
 }
 
 // From returns the instant at which the first block begins.
@@ -65,7 +67,7 @@ func clampByte(v int64) uint8 {
 }
 
 // append appends the footer with its checksum.
-func (f *footer) append(dst []byte) ([]byte, error) {
+func (f *footer) append(dst []byte, form format) ([]byte, error) {
 	start := len(dst)
 	a := appender{dst: dst}
 	a.uvarint(uint64(len(f.series)))
@@ -76,10 +78,16 @@ func (f *footer) append(dst []byte) ([]byte, error) {
 		}
 		a.ints(values)
 	}
-	if a.err != nil {
-		return dst, fmt.Errorf("footer: %w", a.err)
+	if form.has(withGrids) {
+		f.appendGrids(&a)
 	}
-	f.appendGrids(&a)
+	if form.has(withSums) {
+		sums := make([]uint32, len(f.series))
+		for i := range f.series {
+			sums[i] = f.series[i].indexSum
+		}
+		a.checksums(sums)
+	}
 	if a.err != nil {
 		return dst, fmt.Errorf("footer: %w", a.err)
 	}
@@ -90,8 +98,8 @@ func (f *footer) append(dst []byte) ([]byte, error) {
 const minIndexLen = 8
 
 // decodeFooter decodes the footer of a segment whose blocks and indexes take
-// [headerLen, end). Where visit is set it is told of every field.
-func decodeFooter(src []byte, end int64, visit visitor) ([]SeriesInfo, error) {
+// [headerLen, end) and which has a format. Where visit is set it is told of every field.
+func decodeFooter(src []byte, end int64, form format, visit visitor) ([]SeriesInfo, error) {
 	body, err := unseal(src)
 	if err != nil {
 		return nil, err
@@ -108,8 +116,13 @@ func decodeFooter(src []byte, end int64, visit visitor) ([]SeriesInfo, error) {
 			column.set(&series[i], v)
 		}
 	}
-	if c.err == nil && len(c.src) > 0 {
+	if c.err == nil && form.has(withGrids) {
 		decodeGrids(&c, series)
+	}
+	if c.err == nil && form.has(withSums) {
+		for i, sum := range c.checksums("checksums of indexes", n) {
+			series[i].indexSum = sum
+		}
 	}
 	if err := c.end(); err != nil {
 		return nil, err
@@ -123,7 +136,7 @@ func decodeFooter(src []byte, end int64, visit visitor) ([]SeriesInfo, error) {
 		if err := s.check(end - offset); err != nil {
 			return nil, fmt.Errorf("%w: series %d: %w", columnar.ErrCorrupt, s.ID, err)
 		}
-		s.offset = offset
+		s.offset, s.format = offset, form
 		offset += s.length
 	}
 	for i := range series {

@@ -13,11 +13,8 @@ func (f *footer) hasGrids() bool {
 	return slices.ContainsFunc(f.series, func(s SeriesInfo) bool { return s.Grid.Phase != 0 || s.Grid.Calendar != nil })
 }
 
-// appendGrids appends phases and calendars, where there are any.
+// appendGrids appends phases and calendars.
 func (f *footer) appendGrids(a *appender) {
-	if !f.hasGrids() {
-		return
-	}
 	var zones []string
 	columns := [4][]int64{}
 	for i := range f.series {

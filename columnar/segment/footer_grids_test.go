@@ -27,9 +27,9 @@ func TestFootersKeepPhasesAndCalendars(t *testing.T) {
 		version byte // of the trailer
 		grids   []columnar.Grid
 	}{
-		{"without any the file is as it was before there were any", 1, []columnar.Grid{{Period: 10, BlockLen: 16}}},
-		{"a phase", 3, []columnar.Grid{{Period: 10, BlockLen: 16}, {Period: 10, BlockLen: 16, Phase: 7}}},
-		{"calendars of several zones", 3, []columnar.Grid{
+		{"without any", 5, []columnar.Grid{{Period: 10, BlockLen: 16}}},
+		{"a phase", 7, []columnar.Grid{{Period: 10, BlockLen: 16}, {Period: 10, BlockLen: 16, Phase: 7}}},
+		{"calendars of several zones", 7, []columnar.Grid{
 			grid(zone.Width{Days: 1}, berlin, 0), grid(zone.Width{Months: 3}, zone.UTC, 6*3600_000_000), {Period: 3, BlockLen: 16, Phase: 2}, grid(zone.Width{Days: 7}, berlin, 0),
 		}},
 	}

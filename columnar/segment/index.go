@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 	"unsafe"
@@ -26,11 +27,12 @@ const maxEntries = 1 << 30
 type Index struct {
 	series columnar.Series
 	runs   []run
-	ends   []int64 // for each entry, the offset in the segment where its block ends
-	start  int64   // where the first block begins
-	levels []level // the first one's nodes are the entries
-	ages   []age   // in order of entry; nil: all blocks have the segment's version
-	size   int64   // in memory
+	ends   []int64  // for each entry, the offset in the segment where its block ends
+	start  int64    // where the first block begins
+	levels []level  // the first one's nodes are the entries
+	ages   []age    // in order of entry; nil: all blocks have the segment's version
+	sums   []uint32 // for each entry, the checksum that its block ends with; nil: the segment has none
+	size   int64    // in memory
 }
 
 // run is a run of consecutive blocks.
@@ -109,6 +111,25 @@ func (x *Index) offset(i int) int64 {
 		return x.start
 	}
 	return x.ends[i-1]
+}
+
+// scan verifies the bytes of the block of entry i: their checksum, which covers series
+// and number too, and that they are the bytes of which the index knows the checksum, not
+// another version of the block.
+func (x *Index) scan(i int, src []byte) (columnar.EncodedBlock, error) {
+	e, err := columnar.ScanBlock(src, x.series.ID, x.Block(i))
+	if err == nil {
+		err = x.checkSum(i, src)
+	}
+	return e, err
+}
+
+// checkSum reports a block that is not the one that the index knows.
+func (x *Index) checkSum(i int, src []byte) error {
+	if x.sums == nil || len(src) >= checksumLen && storedSum(src) == x.sums[i] {
+		return nil
+	}
+	return fmt.Errorf("series %d: block %d: %w: it is not the block of this segment: its checksum is not %08x, which the index says", x.series.ID, x.Block(i), columnar.ErrCorrupt, x.sums[i])
 }
 
 // Find returns the first entry whose block is number block or a later one, Len
@@ -202,14 +223,15 @@ func newIndexBuilder(s columnar.Series, start int64) *indexBuilder {
 	return &indexBuilder{index: Index{series: s, start: start}}
 }
 
-// add adds a block, which is later than those before, and ends at that offset.
-func (b *indexBuilder) add(block, version, end int64, s *columnar.Summaries) {
+// add adds a block, which is later than those before, and ends at that offset and with
+// that checksum.
+func (b *indexBuilder) add(block, version, end int64, sum uint32, s *columnar.Summaries) {
 	x := &b.index
 	x.addAge(len(x.ends), version)
 	if n := len(x.ends); n == 0 || block != x.Block(n-1)+1 {
 		x.runs = append(x.runs, run{block: block, entry: n})
 	}
-	x.ends = append(x.ends, end)
+	x.ends, x.sums = append(x.ends, end), append(x.sums, sum)
 	b.addNode(0, s)
 }
 
@@ -253,7 +275,7 @@ func (b *indexBuilder) build() *Index {
 		}
 		x.levels = append(x.levels, l)
 	}
-	x.runs, x.ends = slices.Clip(x.runs), slices.Clip(x.ends)
+	x.runs, x.ends, x.sums = slices.Clip(x.runs), slices.Clip(x.ends), slices.Clip(x.sums)
 	x.account()
 	return x
 }
@@ -262,7 +284,7 @@ func (b *indexBuilder) build() *Index {
 func (x *Index) account() {
 	x.size = int64(unsafe.Sizeof(*x)) + 8*int64(cap(x.ends)) +
 		int64(unsafe.Sizeof(run{}))*int64(cap(x.runs)) + int64(unsafe.Sizeof(level{}))*int64(cap(x.levels)) +
-		int64(unsafe.Sizeof(age{}))*int64(cap(x.ages))
+		int64(unsafe.Sizeof(age{}))*int64(cap(x.ages)) + checksumLen*int64(cap(x.sums))
 	for i := range x.levels {
 		for _, c := range x.levels[i].classes {
 			x.size += c.bytes()

@@ -10,7 +10,7 @@ import (
 
 // appendIndex appends the index' bytes, with their checksum, to dst. The layout
 // stands in the package comment.
-func appendIndex(dst []byte, x *Index, format uint32) ([]byte, error) {
+func appendIndex(dst []byte, x *Index, f format) ([]byte, error) {
 	start := len(dst)
 	a := appender{dst: dst}
 	a.varint(x.series.ID)
@@ -39,12 +39,15 @@ func appendIndex(dst []byte, x *Index, format uint32) ([]byte, error) {
 			a.class(c, l.nodes)
 		}
 	}
-	if format == versionFormat {
+	if f.has(withVersions) {
 		versions := make([]int64, x.Len())
 		for i := range versions {
 			versions[i] = x.Version(i)
 		}
 		a.ints(versions)
+	}
+	if f.has(withSums) {
+		a.checksums(x.sums)
 	}
 	if a.err != nil {
 		return dst, fmt.Errorf("series %d: index: %w", x.series.ID, a.err)
@@ -201,6 +204,9 @@ func scaleDown(terms []float64) (scaled []int64, exponent int, ok bool) {
 func decodeIndex(src []byte, s *SeriesInfo, visit visitor) (*Index, error) {
 	x := &Index{series: s.Series, start: s.offset}
 	body, err := unseal(src)
+	if err == nil && s.format.has(withSums) && storedSum(src) != s.indexSum {
+		err = fmt.Errorf("%w: it is not the index of this segment: its checksum is %08x, the footer says %08x", columnar.ErrCorrupt, storedSum(src), s.indexSum)
+	}
 	if err == nil {
 		c := cursor{src: body, visit: visit}
 		x.decode(&c, s)
@@ -238,8 +244,11 @@ func (x *Index) decode(c *cursor, s *SeriesInfo) {
 			break
 		}
 	}
-	if c.err == nil && len(c.src) > 0 {
+	if c.err == nil && s.format.has(withVersions) {
 		x.readVersions(c, s.Blocks)
+	}
+	if c.err == nil && s.format.has(withSums) {
+		x.sums = c.checksums("checksums of blocks", s.Blocks)
 	}
 }
 

@@ -17,7 +17,7 @@ func TestMergeOfNodesOfManySlots(t *testing.T) {
 		builder := newIndexBuilder(s, headerLen)
 		for i := range 150 {
 			sums := columnar.SummarizeAll(randomBlock(rng, s, int64(i), sh))
-			builder.add(int64(i), 0, headerLen+100*int64(i+1), &sums)
+			builder.add(int64(i), 0, headerLen+100*int64(i+1), uint32(i), &sums)
 		}
 		x := reread(t, builder.build())
 		for range 20 {
@@ -31,11 +31,11 @@ func TestMergeOfNodesOfManySlots(t *testing.T) {
 
 func TestBytesOfAnIndexIsTheMemoryThatItTakes(t *testing.T) {
 	x := signalIndex(5000, 60, 0.01)
-	src, err := appendIndex(nil, x, plainFormat)
+	src, err := appendIndex(nil, x, withSums)
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := infoOf(x)
+	info := infoOf(x, src)
 	const copies = 8
 	var kept [copies]*Index
 	heap := func() int64 {

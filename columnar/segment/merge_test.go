@@ -55,7 +55,7 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 				builder := newIndexBuilder(s, headerLen)
 				for j, b := range c.blocks[i] {
 					sums := columnar.SummarizeAll(b)
-					builder.add(s.Grid.Block(b.First), 0, int64(headerLen+100*(j+1)), &sums)
+					builder.add(s.Grid.Block(b.First), 0, int64(headerLen+100*(j+1)), uint32(j), &sums)
 				}
 				x := reread(t, builder.build())
 				for range 8 {
@@ -74,11 +74,11 @@ func TestMergeByTreeEqualsMergeByEntryBitForBit(t *testing.T) {
 // reread encodes and decodes an index.
 func reread(t *testing.T, x *Index) *Index {
 	t.Helper()
-	src, err := appendIndex(nil, x, plainFormat)
+	src, err := appendIndex(nil, x, withSums)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := decodeIndex(src, infoOf(x), nil)
+	again, err := decodeIndex(src, infoOf(x, src), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

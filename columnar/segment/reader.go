@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +28,9 @@ type Reader struct {
 	src    io.ReaderAt
 	name   string
 	size   int64
+	format format
 	series []SeriesInfo
+	info   Info
 }
 
 // Open reads the footer of the segment of size bytes in src: one read, two where
@@ -51,14 +52,14 @@ func (r *Reader) open() error {
 	if err != nil {
 		return err
 	}
-	if n == r.size {
-		if err := checkHeader(tail[:headerLen]); err != nil {
-			return err
-		}
-	}
-	length, err := decodeTrailer(tail[n-trailerLen:])
+	length, f, err := decodeTrailer(tail[n-trailerLen:])
 	if err != nil {
 		return err
+	}
+	if n == r.size {
+		if err := checkHeader(tail[:headerLen], f); err != nil {
+			return err
+		}
 	}
 	if length > uint64(r.size-headerLen-trailerLen) {
 		return fmt.Errorf("%w: footer of %d bytes", columnar.ErrCorrupt, length)
@@ -70,37 +71,13 @@ func (r *Reader) open() error {
 	} else if footer, err = r.read(start, int64(length), nil); err != nil {
 		return err
 	}
-	if r.series, err = decodeFooter(footer, start, nil); err != nil {
+	if r.series, err = decodeFooter(footer, start, f, nil); err != nil {
 		return fmt.Errorf("footer: %w", err)
 	}
+	r.format = f
+	r.sumUp()
+	r.info.Digest = digest(footer, tail[n-trailerLen:], f)
 	return nil
-}
-
-// checkHeader reports bytes that are not the header of a segment.
-func checkHeader(src []byte) error {
-	body, err := unseal(src)
-	if err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
-	if string(body[:8]) != headMagic || !known(binary.LittleEndian.Uint32(body[8:])) {
-		return fmt.Errorf("header: %w: not a segment of version %d or %d", columnar.ErrCorrupt, plainFormat, versionFormat)
-	}
-	return nil
-}
-
-// known reports whether there is such a version of the format.
-func known(format uint32) bool { return format == plainFormat || format == versionFormat }
-
-// decodeTrailer returns the length of the footer.
-func decodeTrailer(src []byte) (uint64, error) {
-	body, err := unseal(src)
-	if err != nil {
-		return 0, fmt.Errorf("trailer: %w", err)
-	}
-	if format := binary.LittleEndian.Uint32(body[8:]); string(body[12:]) != tailMagic || !known(format) && !known(format-gridFormats) {
-		return 0, fmt.Errorf("trailer: %w: not a segment of version %d to %d", columnar.ErrCorrupt, plainFormat, versionFormat+gridFormats)
-	}
-	return binary.LittleEndian.Uint64(body), nil
 }
 
 // wrap names the segment.
@@ -126,6 +103,29 @@ func (r *Reader) read(offset, n int64, buf []byte) ([]byte, error) {
 		return nil, err
 	}
 }
+
+// sumUp finds out what the segment holds, from its footer.
+func (r *Reader) sumUp() {
+	i := &r.info
+	i.Size, i.Series = r.size, len(r.series)
+	for k := range r.series {
+		s := &r.series[k]
+		from, to := s.From(), s.To()
+		if k == 0 {
+			i.From, i.To = from, to
+		}
+		i.From, i.To = min(i.From, from), max(i.To, to)
+		i.Blocks += int64(s.Blocks)
+		i.Samples += s.Samples
+	}
+}
+
+// Info returns what the footer says that the segment holds. That it holds it is known
+// when every block was read.
+func (r *Reader) Info() Info { return r.info }
+
+// Version returns the version of the segment's format.
+func (r *Reader) Version() int { return int(r.format.version()) }
 
 // Name returns the segment's name.
 func (r *Reader) Name() string { return r.name }
@@ -219,7 +219,7 @@ func (r *Reader) ReadBlock(x *Index, i int, b *columnar.Block, parts columnar.Pa
 	if err != nil {
 		return err
 	}
-	return r.wrap(columnar.DecodeBlock(b, run.Block(i), x.series, x.Block(i), parts))
+	return r.wrap(run.decode(columnar.NewBlockDecoder(), i, b, parts))
 }
 
 // Bytes returns the memory of the run, to be used for another one.
@@ -235,7 +235,7 @@ func (r *Run) Block(i int) []byte {
 // Check verifies the checksum of the block of entry i, which lies in the run. An error
 // names the segment and the block.
 func (r *Run) Check(i int) error {
-	if _, err := columnar.ScanBlock(r.Block(i), r.index.series.ID, r.index.Block(i)); err != nil {
+	if _, err := r.index.scan(i, r.Block(i)); err != nil {
 		return fmt.Errorf("segment %s: %w", r.name, err)
 	}
 	return nil
@@ -244,8 +244,16 @@ func (r *Run) Check(i int) error {
 // Decode verifies and decodes the parts of the block of entry i, which lies in the
 // run, into b. An error names the segment and the block.
 func (r *Run) Decode(d *columnar.BlockDecoder, i int, b *columnar.Block, parts columnar.Parts) error {
-	if err := d.Decode(b, r.Block(i), r.index.series, r.index.Block(i), parts); err != nil {
+	if err := r.decode(d, i, b, parts); err != nil {
 		return fmt.Errorf("segment %s: %w", r.name, err)
 	}
 	return nil
+}
+
+func (r *Run) decode(d *columnar.BlockDecoder, i int, b *columnar.Block, parts columnar.Parts) error {
+	src := r.Block(i)
+	if err := d.Decode(b, src, r.index.series, r.index.Block(i), parts); err != nil {
+		return err
+	}
+	return r.index.checkSum(i, src)
 }

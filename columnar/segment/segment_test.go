@@ -29,6 +29,7 @@ type content struct {
 	blocks [][]*columnar.Block // per series
 	// versions of the blocks, per series; nil: they have none of their own
 	versions [][]int64
+	old      bool // as a release without checksums of blocks and indexes wrote it
 }
 
 // write writes a segment.
@@ -38,6 +39,9 @@ func (c *content) write(tb testing.TB) ([]byte, Info) {
 	w := NewWriter(&out)
 	if c.versions != nil {
 		w = NewVersionWriter(&out)
+	}
+	if c.old {
+		w.format &^= withSums
 	}
 	for i, s := range c.series {
 		for j, b := range c.blocks[i] {
@@ -95,11 +99,11 @@ func index(tb testing.TB, r *Reader, series int64) *Index {
 	return x
 }
 
-// infoOf returns what a footer says of the series of an index.
-func infoOf(x *Index) *SeriesInfo {
+// infoOf returns what a footer says of the series of an index and its bytes.
+func infoOf(x *Index, src []byte) *SeriesInfo {
 	return &SeriesInfo{
 		Series: x.series, Blocks: x.Len(), FirstBlock: x.Block(0), LastBlock: x.Block(x.Len() - 1),
-		offset: x.start, length: x.offset(x.Len()) - x.start,
+		offset: x.start, length: x.offset(x.Len()) - x.start, indexSum: storedSum(src), format: withSums,
 	}
 }
 

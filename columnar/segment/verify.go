@@ -1,7 +1,5 @@
 package segment
 
-import "github.com/trellisdb/trellis/columnar"
-
 // verifyLen is about the number of bytes of blocks that Verify reads at once.
 const verifyLen = 1 << 20
 
@@ -15,7 +13,7 @@ func (r *Reader) verify() error {
 	if err != nil {
 		return err
 	}
-	if err := checkHeader(head); err != nil {
+	if err := checkHeader(head, r.format); err != nil {
 		return err
 	}
 	// Open has verified the footer and the trailer.
@@ -46,7 +44,7 @@ func (r *Reader) verifyBlocks(x *Index, buf []byte) ([]byte, error) {
 		buf = src
 		run := Run{index: x, from: from, to: to, src: src}
 		for i := from; i < to; i++ {
-			if _, err := columnar.ScanBlock(run.Block(i), x.series.ID, x.Block(i)); err != nil {
+			if _, err := x.scan(i, run.Block(i)); err != nil {
 				return buf, err
 			}
 		}

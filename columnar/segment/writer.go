@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -18,7 +17,10 @@ type Info struct {
 	Blocks   int64  // blocks
 	Samples  int64  // samples of any quality
 	From, To int64  // instants: the slots of all blocks lie in [From, To)
-	Checksum uint32 // CRC32C of all bytes
+	Checksum uint32 // CRC32C of all bytes; of a Reader 0
+	// Digest is another one for any other content: a hash of checksums of all that the
+	// segment holds. 0: a release that had none wrote it.
+	Digest uint64
 }
 
 // Writer writes one segment, front to back. Blocks come sorted by series id, then
@@ -36,16 +38,18 @@ type Writer struct {
 	scratch []byte
 	indexes []byte
 	footer  footer
-	format  uint32 // version of the format
+	format  format
 	err     error
 }
 
 // NewWriter returns a writer to out. Its blocks have the version of the segment.
-func NewWriter(out io.Writer) *Writer { return &Writer{out: out, format: plainFormat} }
+func NewWriter(out io.Writer) *Writer { return &Writer{out: out, format: withSums} }
 
 // NewVersionWriter returns a writer to out whose blocks have versions of their own
 // (AddVersion), because the segment brings blocks of different ages together.
-func NewVersionWriter(out io.Writer) *Writer { return &Writer{out: out, format: versionFormat} }
+func NewVersionWriter(out io.Writer) *Writer {
+	return &Writer{out: out, format: withSums | withVersions}
+}
 
 // Add encodes and summarizes block b of series s. Values are encoded by c; see
 // columnar.AppendBlock.
@@ -75,8 +79,8 @@ func (w *Writer) AddVersion(s columnar.Series, number, version int64, src []byte
 	if w.err != nil {
 		return w.err
 	}
-	if version < 0 || version > 0 && w.format != versionFormat {
-		w.err = fmt.Errorf("series %d: block %d: version %d in a segment of format %d", s.ID, number, version, w.format)
+	if version < 0 || version > 0 && !w.format.has(withVersions) {
+		w.err = fmt.Errorf("series %d: block %d: version %d in a segment of format %d", s.ID, number, version, w.format.version())
 		return w.err
 	}
 	if _, w.err = columnar.ScanBlock(src, s.ID, number); w.err != nil {
@@ -101,7 +105,7 @@ func (w *Writer) add(s columnar.Series, number, version int64, src []byte, sums 
 		return w.err
 	}
 	w.last = number
-	w.builder.add(number, version, w.info.Size, sums)
+	w.builder.add(number, version, w.info.Size, storedSum(src), sums)
 	from, to := s.Grid.BlockTime(number), s.Grid.BlockTime(number+1)
 	if w.info.Blocks == 0 {
 		w.info.From, w.info.To = from, to
@@ -174,7 +178,7 @@ func (w *Writer) endSeries() error {
 	}
 	w.footer.add(SeriesInfo{
 		Series: x.series, Blocks: x.Len(), Samples: samples, FirstBlock: x.Block(0), LastBlock: w.last,
-		length: w.info.Size - w.area, indexLength: int64(len(w.indexes) - start),
+		length: w.info.Size - w.area, indexLength: int64(len(w.indexes) - start), indexSum: storedSum(w.indexes),
 	})
 	w.info.Series++
 	return nil
@@ -196,15 +200,17 @@ func (w *Writer) Finish() (Info, error) {
 	if w.err = w.write(w.indexes); w.err != nil {
 		return Info{}, w.err
 	}
+	f := w.format
+	if w.footer.hasGrids() {
+		f |= withGrids
+	}
 	var tail []byte
-	if tail, w.err = w.footer.append(nil); w.err != nil {
+	if tail, w.err = w.footer.append(nil, f); w.err != nil {
 		return Info{}, w.err
 	}
-	format := w.format
-	if w.footer.hasGrids() {
-		format += gridFormats
-	}
-	if w.err = w.write(appendTrailer(tail, len(tail), format)); w.err != nil {
+	trailer := appendTrailer(nil, len(tail), f)
+	w.info.Digest = digest(tail, trailer, f)
+	if w.err = w.write(append(tail, trailer...)); w.err != nil {
 		return Info{}, w.err
 	}
 	w.err = errors.New("segment is finished")
@@ -219,37 +225,4 @@ func (w *Writer) write(src []byte) error {
 	w.info.Checksum = crc32.Update(w.info.Checksum, castagnoli, src)
 	w.info.Size += int64(len(src))
 	return nil
-}
-
-// The frame of a segment.
-const (
-	headMagic  = "\x89trellis"
-	tailMagic  = "trellis\x89"
-	headerLen  = 8 + 4 + checksumLen
-	trailerLen = 8 + 4 + 8 + checksumLen
-)
-
-// The versions of the format. They differ in what an index ends with. The trailer of a
-// segment whose footer has the part of phases and calendars says so by gridFormats more.
-const (
-	plainFormat   = 1
-	versionFormat = 2
-	gridFormats   = 2
-)
-
-// appendHeader appends the header of a segment.
-func appendHeader(dst []byte, format uint32) []byte {
-	start := len(dst)
-	dst = append(dst, headMagic...)
-	dst = binary.LittleEndian.AppendUint32(dst, format)
-	return seal(dst, start)
-}
-
-// appendTrailer appends the trailer of a segment whose footer has so many bytes.
-func appendTrailer(dst []byte, footerLen int, format uint32) []byte {
-	start := len(dst)
-	dst = binary.LittleEndian.AppendUint64(dst, uint64(footerLen))
-	dst = binary.LittleEndian.AppendUint32(dst, format)
-	dst = append(dst, tailMagic...)
-	return seal(dst, start)
 }

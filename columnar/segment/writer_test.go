@@ -181,12 +181,17 @@ func TestInfoSaysWhatTheSegmentHolds(t *testing.T) {
 	}
 	want := Info{
 		Size: int64(out.Len()), Series: 1, Blocks: 2, Samples: 18,
-		From: -30_000_000, To: 50_000_000, Checksum: crc32.Checksum(out.Bytes(), castagnoli),
+		From: -30_000_000, To: 50_000_000, Checksum: crc32.Checksum(out.Bytes(), castagnoli), Digest: got.Digest,
 	}
 	if got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	series := open(t, out.Bytes()).Series()[0]
+	r := open(t, out.Bytes())
+	want.Checksum = 0
+	if got := r.Info(); got != want {
+		t.Errorf("the reader says %+v, want %+v", got, want)
+	}
+	series := r.Series()[0]
 	if series.Samples != 18 || series.Blocks != 2 || series.From() != want.From || series.To() != want.To {
 		t.Errorf("the footer says %+v", series)
 	}
