@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,8 +55,23 @@ func (f *copyFlags) report(out io.Writer, verb string, r *backup.Report, began i
 	if r.Done {
 		verb += " already by an earlier run, and compared now"
 	}
-	_, err := fmt.Fprintf(out, "%s: snapshot %d, %s, %s of %s; %s copied, %s, in %.1f s\n", verb, r.Snapshot, count(int64(r.Series), "series"),
-		count(int64(r.Segments), "segment"), humanize.IBytes(uint64(r.Bytes)), humanize.Comma(int64(r.Copied)), humanize.IBytes(uint64(r.Moved)), float64(now()-began)/1e6)
+	mended := 0
+	for _, d := range r.Damaged {
+		say := "damaged: object %s: %s: copied again\n"
+		if mended++; !d.Mended {
+			mended--
+			say = "damaged: manifest %s: %s: that backup cannot be restored; take it away\n"
+		}
+		if _, err := fmt.Fprintf(out, say, d.Key, d.What); err != nil {
+			return err
+		}
+	}
+	again := ""
+	if mended > 0 {
+		again = fmt.Sprintf(" (%s damaged there, copied again)", humanize.Comma(int64(mended)))
+	}
+	_, err := fmt.Fprintf(out, "%s: snapshot %d, %s, %s of %s; %s copied%s, %s, in %.1f s\n", verb, r.Snapshot, count(int64(r.Series), "series"),
+		count(int64(r.Segments), "segment"), humanize.IBytes(uint64(r.Bytes)), humanize.Comma(int64(r.Copied)), again, humanize.IBytes(uint64(r.Moved)), float64(now()-began)/1e6)
 	if err == nil && r.Manifest != "" {
 		_, err = fmt.Fprintln(out, "manifest "+r.Manifest)
 	}
@@ -65,8 +81,11 @@ func (f *copyFlags) report(out io.Writer, verb string, r *backup.Report, began i
 type backupFlags struct {
 	placeFlags
 	copyFlags
-	to   string
-	list bool
+	to       string
+	list     bool
+	verify   bool
+	quick    bool
+	manifest string
 }
 
 func newBackup() *cobra.Command {
@@ -77,22 +96,40 @@ func newBackup() *cobra.Command {
 		Long: `Copies the newest snapshot, all that are kept before it, all history and the catalog to
 another bucket: a directory, or s3://bucket/prefix. A server may go on meanwhile; the
 snapshot is kept by a pin until the backup is whole. Segments that the bucket has from
-earlier backups are not copied again, so the second backup is short, and one that was
-cut short goes on where it ended. Every byte is compared with its checksum on the way.
+earlier backups are read and compared, and not copied again, so the second backup writes
+little, and one that was cut short goes on where it ended. What is damaged there, cut or
+another object is copied again, and said. With --quick an object of the right name and
+size is believed and not read. Every byte is compared with its checksum on the way.
 
 Where no server has the data directory open, its write-ahead log is recovered first, so
 that everything is in the backup. Otherwise samples that are in no segment yet are not:
 CALL flush() before it where they matter.
 
-A bucket may hold backups of many databases. --list shows what it has.
+A bucket may hold backups of many databases. --list shows what it has, and --verify reads
+it as trellis verify reads a database: all of it, or the backup that --manifest names.
+
+Exit codes: 0 done; 1 there is no backup, or not everything could be read; 3 with
+--verify something is damaged or missing, without it the manifest of an earlier backup.
 
 ` + placeHelp,
 		Example: `  trellis backup --data /var/lib/trellis --to /mnt/backup/trellis
   trellis backup --data /var/lib/trellis --to 's3://backups/trellis?region=eu-central-1'
-  trellis backup --list --to /mnt/backup/trellis`,
-		Args: cobra.NoArgs,
+  trellis backup --list --to /mnt/backup/trellis
+  trellis backup --verify --to /mnt/backup/trellis`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if f.verify && f.to == "" && len(args) == 1 {
+				f.to = args[0]
+				return nil
+			}
+			return cobra.NoArgs(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.list {
+			switch {
+			case f.manifest != "" && !f.verify:
+				return errors.New("--manifest says which backup to --verify, or to trellis restore")
+			case f.verify:
+				return f.check(cmd.Context(), cmd.OutOrStdout())
+			case f.list:
 				return f.show(cmd.Context(), cmd.OutOrStdout())
 			}
 			return f.run(cmd.Context(), cmd.OutOrStdout())
@@ -102,6 +139,9 @@ A bucket may hold backups of many databases. --list shows what it has.
 	f.copyFlags.addFlags(cmd.Flags())
 	cmd.Flags().StringVar(&f.to, "to", "", "bucket of backups: a directory, or s3://bucket/prefix")
 	cmd.Flags().BoolVar(&f.list, "list", false, "list the backups in the bucket")
+	cmd.Flags().BoolVar(&f.verify, "verify", false, "read the backups in the bucket and find damage; copy nothing")
+	cmd.Flags().StringVar(&f.manifest, "manifest", "", "with --verify: which backup; default: all")
+	cmd.Flags().BoolVar(&f.quick, "quick", false, "believe what is there by name and size, and do not read it")
 	return cmd
 }
 
@@ -149,12 +189,20 @@ func (f *backupFlags) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, closeTo()) }()
 	m := newMeter("backup", f.quiet)
-	r, err := backup.Write(ctx, parts(st), to, withoutSettings(f.to), "trellis backup", f.options(m))
+	o := f.options(m)
+	o.Quick = f.quick
+	r, err := backup.Write(ctx, parts(st), to, withoutSettings(f.to), "trellis backup", o)
 	m.finish()
 	if err != nil {
 		return err
 	}
-	return f.report(out, "backed up", &r, began)
+	if err := f.report(out, "backed up", &r, began); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(r.Damaged, func(d backup.Damage) bool { return !d.Mended }) {
+		return exitCode(exitDamaged)
+	}
+	return nil
 }
 
 // flush writes what the log has into segments, where nobody has the log open.

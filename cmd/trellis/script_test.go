@@ -33,6 +33,7 @@ func TestMain(m *testing.M) {
 //	flip FILE OFFSET             inverts a byte, counted from the end if negative
 //	line FILE BYTES              writes a file with one line of that length
 //	segment DIR                  sets $SEGMENT to the path of the first segment in a data directory
+//	segment2 DIR                 sets $SEGMENT2 to that of the first segment in a directory of backups
 //	logfile DIR                  sets $LOG to the path of the first file of the log in a data directory
 //	firstmanifest DIR            sets $MANIFEST to the key of the oldest manifest in a directory of backups
 func TestScripts(t *testing.T) {
@@ -54,6 +55,9 @@ func TestScripts(t *testing.T) {
 			"flip":    scriptFlip,
 			"line":    scriptLine,
 			"segment": scriptSegment,
+			"segment2": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv("SEGMENT2", first(ts, args[0], "*", "segments", "*"))
+			},
 			"logfile": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv("LOG", first(ts, args[0], "wal", "*.wal"))
 			},

@@ -61,10 +61,12 @@ Exit codes: 0 sound; 3 something is damaged or missing; 1 not everything could b
 type finding struct {
 	Kind    string `json:"kind"` // damage, unread or note
 	Segment string `json:"segment,omitempty"`
+	Backup  string `json:"manifest,omitempty"`
 	Series  int64  `json:"series_id,omitempty"`
 	Name    string `json:"series,omitempty"`
 	Block   *int64 `json:"block,omitempty"`
 	What    string `json:"what"`
+	outside bool   // Segment is the key of an object in a bucket of backups that no manifest names
 }
 
 // verifyReport is what --json writes.
@@ -76,11 +78,14 @@ type verifyReport struct {
 	Samples  int64     `json:"samples"`
 	Bytes    int64     `json:"bytes"`
 	Records  int64     `json:"log_records"`
+	Backups  int       `json:"backups,omitempty"`
 	Damage   int64     `json:"damage"`
 	Unread   int64     `json:"unread"`
 	Notes    int64     `json:"notes"`
 	Seconds  float64   `json:"seconds"`
 	Findings []finding `json:"findings"`
+
+	ofBackups bool
 }
 
 func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
@@ -103,7 +108,7 @@ func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	got, err := store.Verify(ctx, store.VerifyOptions{
 		Bucket: st.Bucket, Catalog: st.Catalog, Workers: f.workers, Plan: m.plan, Read: m.add,
-	}, func(x store.Finding) { say(f.shown(x)) })
+	}, func(x store.Finding) { say(shown(x, f.seriesNames[x.Series])) })
 	m.finish()
 	if err != nil {
 		return fmt.Errorf("verify: not everything was read: %w", err)
@@ -113,14 +118,19 @@ func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
 	if err := report.log(st.Place.LogDir(), say); err != nil {
 		return err
 	}
-	report.Sound, report.Seconds = report.Damage+report.Unread == 0, float64(now()-began)/1e6
-	if err := report.write(out, f.asJSON); err != nil {
+	return report.end(out, f.asJSON, began)
+}
+
+// end writes the end of the report and returns what the process ends with.
+func (r *verifyReport) end(out io.Writer, asJSON bool, began int64) error {
+	r.Sound, r.Seconds = r.Damage+r.Unread == 0, float64(now()-began)/1e6
+	if err := r.write(out, asJSON); err != nil {
 		return err
 	}
 	switch {
-	case report.Damage > 0:
+	case r.Damage > 0:
 		return exitCode(exitDamaged)
-	case report.Unread > 0:
+	case r.Unread > 0:
 		return exitCode(exitError)
 	}
 	return nil
@@ -137,8 +147,8 @@ func (f *verifyFlags) names(ctx context.Context, st *trellis.Storage) error {
 }
 
 // shown returns a finding as it is shown.
-func (f *verifyFlags) shown(x store.Finding) finding {
-	s := finding{Kind: "damage", Segment: x.Segment, Series: x.Series, Name: f.seriesNames[x.Series], What: x.Err.Error()}
+func shown(x store.Finding, name string) finding {
+	s := finding{Kind: "damage", Segment: x.Segment, Series: x.Series, Name: name, What: x.Err.Error()}
 	switch {
 	case x.Note:
 		s.Kind = "note"
@@ -155,7 +165,12 @@ func (f *verifyFlags) shown(x store.Finding) finding {
 // String returns the finding as a line.
 func (x finding) String() string {
 	text := x.Kind + ": "
-	if x.Segment != "" {
+	if x.Segment == "" && x.Backup != "" {
+		text += "manifest " + x.Backup + ": "
+	}
+	if x.outside {
+		text += "object " + x.Segment + ": "
+	} else if x.Segment != "" {
 		text += "segment " + x.Segment + ": "
 	}
 	if x.Series != 0 {
@@ -196,6 +211,9 @@ func (r *verifyReport) write(out io.Writer, asJSON bool) error {
 		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")
 		return e.Encode(r)
+	}
+	if r.ofBackups {
+		return r.backups(out)
 	}
 	verdict := "sound"
 	switch {

@@ -21,7 +21,8 @@ const PinPrefix = "backup "
 
 // Write makes a backup of the newest snapshot of a place in a bucket; name is what
 // the bucket is called, and who is who wants it. Segments that the bucket has from
-// earlier backups are not copied again. A server may go on writing meanwhile: the
+// earlier backups are compared with those of the place and not copied again, but where
+// they are not the same; the manifests of earlier backups are read. A server may go on writing meanwhile: the
 // snapshot is kept by a pin until the backup is whole. Where an earlier backup was
 // cut short its pin is taken over.
 func Write(ctx context.Context, from Place, to object.Bucket, name, who string, o Options) (r Report, err error) {
@@ -66,7 +67,7 @@ func (b *writer) round(ctx context.Context) (again bool, err error) {
 	}
 	trim(&content, snapshot.ID)
 	copies := copier{
-		from: b.from.Bucket, to: b.to, fromKey: ownName, trust: true, Options: b.Options,
+		from: b.from.Bucket, to: b.to, fromKey: ownName, mend: true, Options: b.Options,
 		toKey: func(m *meta.Segment) string { return segmentKey(content.ID, m) },
 	}
 	outcomes, err := copies.all(ctx, content.Segments)
@@ -77,10 +78,37 @@ func (b *writer) round(ctx context.Context) (again bool, err error) {
 		return true, err
 	}
 	b.report.Database, b.report.Snapshot, b.report.Series = content.ID, snapshot.ID, len(content.Series)
-	b.report.add(content.Segments, outcomes)
+	b.report.add(content.Segments, outcomes, copies.toKey)
+	if err := b.manifests(ctx, content.ID); err != nil {
+		return false, err
+	}
 	m := Manifest{Format: format, Taken: b.Clock(), Snapshot: snapshot, Content: content}
 	b.report.Manifest, err = m.put(ctx, b.to)
 	return false, err
+}
+
+// manifests reads the manifests of the earlier backups of a database, and notes those
+// that are damaged.
+func (b *writer) manifests(ctx context.Context, database string) error {
+	if b.Quick {
+		return nil
+	}
+	list, err := List(ctx, b.to)
+	if err != nil {
+		return err
+	}
+	for _, info := range list {
+		if info.Database != database {
+			continue
+		}
+		_, err := load(ctx, b.to, info.Name)
+		if errors.Is(err, columnar.ErrCorrupt) {
+			b.report.Damaged = append(b.report.Damaged, Damage{Key: info.Name, What: err.Error()})
+		} else if err != nil && !errors.Is(err, object.ErrNotFound) && !errors.Is(err, errFormat) {
+			return fmt.Errorf("manifest %s: %w", info.Name, err)
+		}
+	}
+	return nil
 }
 
 // keep pins the newest snapshot.

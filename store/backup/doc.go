@@ -11,12 +11,14 @@
 //
 //   - B1: a manifest is put when all that it lists is there, and what a manifest lists
 //     is never changed: an object of a backup is named by its content, so backups
-//     share what they have in common, and one that was cut short is gone on with.
+//     share what they have in common, and one that was cut short is gone on with. What
+//     lies there under such a name is compared before it is counted on.
 //   - B2: every byte is compared with the catalog's CRC32C on its way. An object that
 //     differs gets no name.
 //   - B3: a place is filled by one transaction of its catalog, after its bucket has
 //     everything. Until then it is an empty place with objects that nothing refers to.
-//   - B4: nothing is put over anything else, and nothing is deleted.
+//   - B4: nothing is deleted, and nothing is put over anything else, but for an object of
+//     a backup that is not what its name says: that is put anew from a source that is sound.
 //
 // # Layout of a bucket of backups
 //

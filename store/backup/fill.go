@@ -87,7 +87,7 @@ func (f *filler) run(ctx context.Context) error {
 			return fmt.Errorf("segment %s is missing from the source: trellis verify, or an older backup: %w", c.Segments[i].Name, outcomes[i].lost)
 		}
 	}
-	f.report.add(c.Segments, outcomes)
+	f.report.add(c.Segments, outcomes, f.copies.toKey)
 	if !f.report.Done {
 		if err := f.to.Catalog.Import(ctx, *c); err != nil {
 			return err

@@ -23,6 +23,9 @@ import (
 // format is the version of the manifest's form that this package writes.
 const format = 1
 
+// errFormat says that a manifest was written by another release.
+var errFormat = errors.New("it is of format")
+
 // manifestMost bounds the bytes of a manifest, as it lies in the bucket and as JSON.
 const manifestMost = 1 << 30
 
@@ -168,7 +171,7 @@ func load(ctx context.Context, bucket object.Bucket, name string) (m *Manifest, 
 	}
 	switch {
 	case m.Format != format:
-		return nil, fmt.Errorf("it is of format %d and this program reads format %d: use the version of Trellis that wrote it, or a newer one", m.Format, format)
+		return nil, fmt.Errorf("%w %d and this program reads format %d: use the version of Trellis that wrote it, or a newer one", errFormat, m.Format, format)
 	case m.Content.ID != info.Database || m.Snapshot.ID != info.Snapshot:
 		return nil, fmt.Errorf("%w: it is of database %s, snapshot %d", columnar.ErrCorrupt, m.Content.ID, m.Snapshot.ID)
 	}
