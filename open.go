@@ -91,12 +91,12 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, storage.Place.Explain(err)), storage.Close())
 	}
 	questions := engine.New(engine.Options{
-		Catalog: catalog, Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
+		Catalog: cells.Catalog(), Store: cells, Clock: opts.Clock, Logger: opts.Logger, Version: Version,
 		Workers: opts.Workers, QueryMemory: opts.QueryMemory, Seed: opts.Seed,
 		RequireReason: opts.RequireReason, Admins: opts.Admins,
 		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries, SmallMemory: opts.Memory.Small,
 	})
-	return &DB{Engine: questions, Store: cells, Catalog: catalog, Memory: opts.Memory, Storage: storage}, nil
+	return &DB{Engine: questions, Store: cells, Catalog: cells.Catalog(), Memory: opts.Memory, Storage: storage}, nil
 }
 
 // Close writes what is in the head into segments and closes the database. Statements

@@ -119,11 +119,21 @@ type Catalog interface {
 	// (M2).
 	Forget(ctx context.Context, epoch int64, names []string) error
 
+	// Journal returns how far the catalog has come and, where it is past a change, those
+	// after it that the catalog still has: all after Trimmed. It is of one moment.
+	Journal(ctx context.Context, after int64) (Journal, error)
+	// TrimJournal forgets the changes up to a number, which the caller has put elsewhere.
+	// It wraps ErrConflict (M2).
+	TrimJournal(ctx context.Context, epoch, number int64) error
+
 	// Export returns all that the catalog holds, as of one moment.
 	Export(ctx context.Context) (Content, error)
 	// Import fills a catalog in which there is nothing with what another one held. It
-	// wraps ErrExists where there is something. Leases are not taken over.
+	// wraps ErrExists where there is something. Leases are not taken over. The journal
+	// goes on behind the content's last change.
 	Import(ctx context.Context, c Content) error
+	// Replace is Import into a catalog whose content is given up.
+	Replace(ctx context.Context, c Content) error
 
 	// Settings returns the server-wide settings.
 	Settings(ctx context.Context) (map[string]string, error)

@@ -13,6 +13,9 @@ type Content struct {
 	Pins      []Pin
 	Logs      []Log
 	Settings  map[string]string
+
+	Changes int64  // number of the newest change of the journal
+	Head    string // its digest; before the first, the id
 }
 
 // Log is a write-ahead log that the catalog knows.

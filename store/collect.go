@@ -83,6 +83,7 @@ func (s *Store) expire(ctx context.Context, dry bool, c *Collected) error {
 	}
 	c.Snapshots, c.Unlinked = expired.Snapshots, expired.Segments
 	if !dry {
+		s.note(ctx)
 		s.past.drop()
 	}
 	return nil

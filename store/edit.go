@@ -331,6 +331,7 @@ func (s *Store) catchUp(ctx context.Context, c *change, failed error) (meta.Snap
 		return meta.Snapshot{}, failed
 	}
 	s.show(next, nil)
+	s.note(ctx)
 	return next.snapshot, nil
 }
 

@@ -154,7 +154,9 @@ func (s *Store) flushHead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("flush: segment %s: %w", c.commit.Add[0].Name, err)
 	}
-	if err := s.log.Trim(frozen.log); err != nil {
+	if s.lagging() {
+		s.logger.Warn("the write-ahead log is not trimmed before the bucket's journal has the flush")
+	} else if err := s.log.Trim(frozen.log); err != nil {
 		s.logger.Warn("trim the write-ahead log", "error", err)
 	}
 	samples, bytes := int64(0), int64(0)

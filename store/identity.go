@@ -110,9 +110,20 @@ func AdoptBucket(ctx context.Context, bucket object.Bucket, catalog meta.Catalog
 	if err := putJSON(ctx, bucket, identityKey, object.Always, identity{identityFormat, id, has.Unknown}); err != nil {
 		return err
 	}
-	claims, err := listKeys(ctx, bucket, writerPrefix)
-	for _, key := range claims {
-		err = errors.Join(err, bucket.Delete(ctx, key))
+	for _, prefix := range []string{writerPrefix, journalPrefix} {
+		keys, err := listKeys(ctx, bucket, prefix)
+		if err != nil {
+			return err
+		}
+		for _, key := range keys {
+			if err := bucket.Delete(ctx, key); err != nil {
+				return err
+			}
+		}
+	}
+	content, err := catalog.Export(ctx)
+	if err == nil {
+		_, err = putCheckpoint(ctx, bucket, &content)
 	}
 	return err
 }

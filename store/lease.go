@@ -70,10 +70,16 @@ func (s *Store) becomeWriter(ctx context.Context, holder string) (err error) {
 		}
 		holder = fmt.Sprintf("%s:%d", host, os.Getpid())
 	}
+	if _, _, err := checkJournal(ctx, s.bucket, s.catalog); err != nil {
+		return err
+	}
 	if s.epoch, err = s.catalog.Acquire(ctx, meta.Claim{Holder: holder, Log: s.logID, TTL: s.leaseTTL}); err != nil {
 		return err
 	}
-	return s.claimBucket(ctx, holder)
+	if err := s.claimBucket(ctx, holder); err != nil {
+		return err
+	}
+	return s.beginJournal(ctx)
 }
 
 // renewal renews the lease, a few times in the time that it lasts.
@@ -86,6 +92,9 @@ const renewals = 3
 func (r *renewal) tick(ctx context.Context, s *Store) {
 	if s.refusal() == nil {
 		_ = s.noteConflict(s.unmoved(ctx)) // what it finds is every later write's error
+	}
+	if s.lagging() && s.refusal() == nil {
+		s.note(ctx)
 	}
 	if r.ticks++; s.leaseTTL == 0 || time.Duration(r.ticks)*ageCheck < s.leaseTTL/renewals {
 		return

@@ -88,6 +88,9 @@ func (m *maintenance) tick(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
+	if s.checkpointDue() {
+		errs = append(errs, s.noteConflict(s.checkpoint(ctx)))
+	}
 	// The time of grace is one in which this process runs: by the clock alone it would
 	// have passed when that was behind and is set right.
 	if trusts && m.since >= collectEvery && m.counted() >= s.grace {

@@ -29,6 +29,7 @@ func (s *Store) publish(ctx context.Context, c *change, then func()) (meta.Snaps
 	}
 	s.show(next, then)
 	s.settled(c.commit.Add)
+	s.note(ctx)
 	return next.snapshot, nil
 }
 
@@ -147,7 +148,7 @@ func (s *Store) outcome(ctx context.Context, known *segmentSet, c *change) (*seg
 
 // noteConflict makes the store read only after a commit that was fenced off (R4).
 func (s *Store) noteConflict(err error) error {
-	if !errors.Is(err, meta.ErrConflict) && !errors.Is(err, ErrForeign) {
+	if !errors.Is(err, meta.ErrConflict) && !errors.Is(err, ErrForeign) && !errors.Is(err, ErrBehind) {
 		return err
 	}
 	s.state.Lock()

@@ -92,8 +92,9 @@ type Store struct {
 	done      sync.WaitGroup
 
 	objects
-	edits editIDs
-	past  pastSets
+	edits   editIDs
+	past    pastSets
+	journal journal
 	totals
 	state state
 }

@@ -66,9 +66,7 @@ func Verify(ctx context.Context, o VerifyOptions, report func(Finding)) (Verifie
 	if err := v.catalog(ctx); err != nil {
 		return v.result(), err
 	}
-	if err := CheckBucket(ctx, o.Bucket, content.ID); errors.Is(err, ErrForeign) || errors.Is(err, columnar.ErrCorrupt) {
-		v.say(Finding{Err: err})
-	} else if err != nil {
+	if err := v.startChecks(ctx); err != nil {
 		return v.result(), err
 	}
 	if err := v.orphans(ctx); err != nil {
@@ -208,6 +206,10 @@ func (v *verifier) orphans(ctx context.Context) error {
 	for _, info := range found {
 		epoch, ours := nameEpoch(info.Key)
 		why := "nothing refers to it: trellis gc takes it away"
+		if ours && epoch > lease.Epoch && !strangers[info.Key] {
+			v.say(Finding{Segment: info.Key, Err: fmt.Errorf("%d bytes of writer %d, and the catalog's newest is %d: the catalog has gone back in time, see trellis repair: %w", info.Size, epoch, lease.Epoch, ErrBehind)})
+			continue
+		}
 		switch _, ok := known[info.Key]; {
 		case ok || waiting[info.Key]:
 			continue

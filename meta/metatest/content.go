@@ -93,7 +93,7 @@ func goesOn(t *testing.T, c meta.Catalog, content meta.Content) {
 func exportOfNothing(t *testing.T, open Opener) {
 	from, into, ctx := openNew(t, open), openNew(t, open), t.Context()
 	content := must[meta.Content](t)(from.Export(ctx))
-	equal(t, "contents", content, meta.Content{ID: content.ID, NextEdit: 1, Settings: map[string]string{}})
+	equal(t, "contents", content, meta.Content{ID: content.ID, NextEdit: 1, Settings: map[string]string{}, Head: content.ID})
 	check(t, into.Import(ctx, content))
 	equal(t, "contents", must[meta.Content](t)(into.Export(ctx)), content)
 	must[[]meta.Series](t)(into.CreateSeries(ctx, []meta.Series{double("a")}))

@@ -70,6 +70,10 @@ func Run(t *testing.T, open Opener) {
 		{"a catalog with nothing in it can be moved", exportOfNothing},
 		{"an import into a catalog that is not empty is refused", importRefused},
 
+		{"the journal has every change", journalReplays},
+		{"the journal goes on after an import and a replacement", journalGoesOn},
+		{"what is trimmed off the journal is told", journalTrimmed},
+
 		{"settings are kept", settings},
 		{"everything is there after opening again", reopen},
 		{"two catalogs see each other's changes", secondConnection},

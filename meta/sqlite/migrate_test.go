@@ -76,6 +76,7 @@ func TestCatalogOfTheFirstRelease(t *testing.T) {
 		},
 		Logs:     []meta.Log{{ID: "first", Position: 1<<64 - 2}},
 		Settings: map[string]string{"k": "v"},
+		Head:     got.ID,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the content differs (-want +got):\n%s", diff)
@@ -117,7 +118,7 @@ func TestEmptyCatalogOfTheFirstRelease(t *testing.T) {
 	c := open(t, filepath.Dir(path))
 	defer func() { _ = c.Close() }()
 	got, err := c.Export(t.Context())
-	want := meta.Content{ID: got.ID, NextEdit: 1, Settings: map[string]string{}}
+	want := meta.Content{ID: got.ID, NextEdit: 1, Settings: map[string]string{}, Head: got.ID}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("the content differs (-want +got), %v:\n%s", err, diff)
 	}

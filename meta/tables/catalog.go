@@ -225,7 +225,10 @@ func (c *Catalog) SetSetting(ctx context.Context, name, value string) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
-		return err
+		if err != nil {
+			return err
+		}
+		return c.note(ctx, tx, meta.Change{Setting: &meta.Setting{Name: name, Value: value}})
 	})
 	if err != nil {
 		return fmt.Errorf("setting %q: %w", name, err)

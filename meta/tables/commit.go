@@ -58,17 +58,23 @@ func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit,
 	if err := c.insertSegments(ctx, tx, add); err != nil {
 		return err
 	}
+	change := meta.Change{Snapshot: &made, Add: add, Retire: commit.Retire, Replace: commit.Replace}
 	if commit.Log != "" {
-		if err := advance(ctx, tx, commit.Log, commit.Position); err != nil {
+		position, err := advance(ctx, tx, commit.Log, commit.Position)
+		if err != nil {
 			return err
 		}
+		change.Log = &meta.Log{ID: commit.Log, Position: position}
 	}
 	if commit.Edit != nil {
 		edit := *commit.Edit
 		edit.Snapshot, edit.Time = made.ID, made.Time
-		return c.insertNewEdit(ctx, tx, edit)
+		if err := c.insertNewEdit(ctx, tx, edit); err != nil {
+			return err
+		}
+		change.Edit = &edit
 	}
-	return nil
+	return c.note(ctx, tx, change)
 }
 
 // checkNames wraps ErrExists for the name of a new segment that is taken.

@@ -25,6 +25,9 @@ func (c *Catalog) Export(ctx context.Context) (meta.Content, error) {
 			return content, err
 		}
 		content.ID, content.Epoch, content.NextEdit = row.id, row.epoch, row.nextEdit
+		if err := tx.QueryRowContext(ctx, `SELECT changes, head FROM catalog`).Scan(&content.Changes, &content.Head); err != nil {
+			return content, err
+		}
 		if content.Series, err = query(ctx, tx, scanSeries, selectSeries+` ORDER BY id`); err != nil {
 			return content, err
 		}
@@ -81,6 +84,40 @@ func (c *Catalog) Import(ctx context.Context, content meta.Content) error {
 	return nil
 }
 
+// Replace fills a catalog whose content is given up.
+func (c *Catalog) Replace(ctx context.Context, content meta.Content) error {
+	err := c.db.Change(ctx, func(tx *sql.Tx) error {
+		row, err := c.lock(ctx, tx)
+		if err != nil {
+			return err
+		}
+		generation, err := nextGeneration(ctx, tx)
+		if err != nil {
+			return err
+		}
+		// Those that refer to others go first.
+		for _, table := range []string{"edit_ranges", "edits", "pins", "segments", "snapshots", "garbage", "logs", "settings", "journal", "writers", "series"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+				return err
+			}
+		}
+		if err := fillCounters(ctx, tx, row, &content); err != nil {
+			return err
+		}
+		if _, err := c.insertSeries(ctx, tx, content.Series, generation); err != nil {
+			return err
+		}
+		return c.fill(ctx, tx, &content)
+	})
+	if err != nil {
+		return fmt.Errorf("replace: %w", err)
+	}
+	c.opened.Lock()
+	defer c.opened.Unlock()
+	c.opened.id = "" // it may be another now
+	return nil
+}
+
 // checkEmpty wraps ErrExists where there is something in the catalog.
 func checkEmpty(ctx context.Context, tx *sql.Tx, row counters) error {
 	for _, table := range []string{"series", "snapshots", "segments", "edits", "pins", "garbage", "logs", "settings"} {
@@ -107,14 +144,20 @@ func fillCounters(ctx context.Context, tx *sql.Tx, row counters, content *meta.C
 	for i := range content.Edits {
 		row.nextEdit = max(row.nextEdit, content.Edits[i].ID+1)
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE catalog SET id = $1, epoch = $2, next_edit = $3`, row.id, row.epoch, row.nextEdit); err != nil {
+	head := content.Head
+	if content.Changes == 0 {
+		head = row.id
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE catalog SET id = $1, epoch = $2, next_edit = $3, holder = NULL, log = '', expires = 0, changes = $4, head = $5, trimmed = 0`,
+		row.id, row.epoch, row.nextEdit, content.Changes, head)
+	if err != nil {
 		return err
 	}
 	next := int64(1)
 	for i := range content.Series {
 		next = max(next, content.Series[i].ID+1)
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE generation SET next_series = $1`, next)
+	_, err = tx.ExecContext(ctx, `UPDATE generation SET next_series = $1`, next)
 	return err
 }
 

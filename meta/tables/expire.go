@@ -25,7 +25,10 @@ func (c *Catalog) Pin(ctx context.Context, pin meta.Pin) error {
 		if err == nil && n == 0 {
 			err = meta.ErrExists
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return c.note(ctx, tx, meta.Change{Pin: &pin})
 	})
 	if err != nil {
 		return fmt.Errorf("pin %q: %w", pin.Name, err)
@@ -55,7 +58,10 @@ func (c *Catalog) Unpin(ctx context.Context, name string) error {
 		if err == nil && n == 0 {
 			err = meta.ErrNotFound
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return c.note(ctx, tx, meta.Change{Unpin: name})
 	})
 	if err != nil {
 		return fmt.Errorf("pin %q: %w", name, err)
@@ -87,7 +93,8 @@ func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, erro
 	var expired meta.Expired
 	err := c.changeAs(ctx, e.Epoch, func(tx *sql.Tx, _ counters) (err error) {
 		expired = meta.Expired{}
-		if expired.Snapshots, err = giveUp(ctx, tx, e.KeepFrom); err != nil {
+		var change meta.Change
+		if change.GaveUp, expired.Snapshots, err = giveUp(ctx, tx, e.KeepFrom); err != nil {
 			return err
 		}
 		if expired.Segments, err = c.discard(ctx, tx, e.Now); err != nil {
@@ -96,7 +103,11 @@ func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, erro
 		if e.DryRun {
 			return errDryRun
 		}
-		return nil
+		if expired.Snapshots == 0 && len(expired.Segments) == 0 {
+			return nil
+		}
+		change.Unlinked = expired.Segments
+		return c.note(ctx, tx, change)
 	})
 	if err != nil && !errors.Is(err, errDryRun) {
 		return meta.Expired{}, fmt.Errorf("expire: %w", err)
@@ -105,17 +116,19 @@ func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, erro
 }
 
 // giveUp gives up the snapshots that are older than the last one at or before an
-// instant, but for the newest one and those pinned, and returns how many.
-func giveUp(ctx context.Context, tx *sql.Tx, keepFrom int64) (int64, error) {
+// instant, but for the newest one and those pinned, and returns the first that is kept
+// and how many were given up.
+func giveUp(ctx context.Context, tx *sql.Tx, keepFrom int64) (from, n int64, err error) {
 	first, ok, err := at(ctx, tx, keepFrom)
 	if err != nil || !ok {
-		return 0, err
+		return 0, 0, err
 	}
 	result, err := tx.ExecContext(ctx, `UPDATE snapshots SET kept = FALSE WHERE kept AND id < $1 AND id NOT IN (SELECT snapshot FROM pins)`, first.ID)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return result.RowsAffected()
+	n, err = result.RowsAffected()
+	return first.ID, n, err
 }
 
 // discard makes garbage of the retired segments that no kept snapshot has, and

@@ -96,7 +96,10 @@ func (c *Catalog) NewLog(ctx context.Context) (id string, err error) {
 		if _, err := c.lock(ctx, tx); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `INSERT INTO logs (id, position) VALUES (`+c.dialect.Random+`, 0) RETURNING id`).Scan(&id)
+		if err := tx.QueryRowContext(ctx, `INSERT INTO logs (id, position) VALUES (`+c.dialect.Random+`, 0) RETURNING id`).Scan(&id); err != nil {
+			return err
+		}
+		return c.note(ctx, tx, meta.Change{Log: &meta.Log{ID: id}})
 	})
 	if err != nil {
 		return "", fmt.Errorf("new log: %w", err)
@@ -128,16 +131,16 @@ func logPosition(ctx context.Context, q Queryer, log string) (uint64, error) {
 	return uint64(bits), nil
 }
 
-// advance moves a log's position forward; it never goes back.
-func advance(ctx context.Context, tx *sql.Tx, log string, position uint64) error {
+// advance moves a log's position forward and returns it; it never goes back.
+func advance(ctx context.Context, tx *sql.Tx, log string, position uint64) (uint64, error) {
 	now, err := logPosition(ctx, tx, log)
 	if err != nil || position <= now {
-		return err
+		return now, err
 	}
 	if _, err := tx.ExecContext(ctx, `UPDATE logs SET position = $1 WHERE id = $2`, int64(position), log); err != nil {
-		return fmt.Errorf("log %q: %w", log, err)
+		return now, fmt.Errorf("log %q: %w", log, err)
 	}
-	return nil
+	return position, nil
 }
 
 // Acquire makes the caller the writer.

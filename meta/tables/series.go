@@ -26,6 +26,9 @@ func (c *Catalog) CreateSeries(ctx context.Context, series []meta.Series) ([]met
 		}
 	}
 	err := c.db.Change(ctx, func(tx *sql.Tx) error {
+		if _, err := c.lock(ctx, tx); err != nil {
+			return err
+		}
 		generation, err := nextGeneration(ctx, tx)
 		if err != nil {
 			return err
@@ -39,10 +42,13 @@ func (c *Catalog) CreateSeries(ctx context.Context, series []meta.Series) ([]met
 			created[i].ID = next - int64(len(created)-i)
 		}
 		added, err := c.insertSeries(ctx, tx, created, generation)
-		if err != nil || added == int64(len(created)) {
+		if err != nil {
 			return err
 		}
-		return c.taken(ctx, tx, created)
+		if added < int64(len(created)) {
+			return c.taken(ctx, tx, created)
+		}
+		return c.noteSeries(ctx, tx, created)
 	})
 	if err != nil {
 		return nil, err
@@ -180,6 +186,9 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 		return err
 	}
 	err = c.db.Change(ctx, func(tx *sql.Tx) error {
+		if _, err := c.lock(ctx, tx); err != nil {
+			return err
+		}
 		generation, err := nextGeneration(ctx, tx)
 		if err != nil {
 			return err
@@ -192,7 +201,10 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 		if err != nil {
 			return err
 		}
-		return c.replaceSeries(ctx, tx, changed, found, generation)
+		if err := c.replaceSeries(ctx, tx, changed, found, generation); err != nil {
+			return err
+		}
+		return c.noteSeries(ctx, tx, changed)
 	})
 	if err != nil {
 		return fmt.Errorf("update series: %w", err)
