@@ -25,3 +25,12 @@ func (m Maintenance) Round(ctx context.Context, passed time.Duration) error {
 	m.since = collectEvery
 	return m.tick(ctx)
 }
+
+// Checkpoint puts a checkpoint of the catalog into the bucket.
+func (s *Store) Checkpoint(ctx context.Context) error { return s.checkpoint(ctx) }
+
+// UnpackJournal reads an object of the catalog's journal.
+func UnpackJournal(packed []byte) (first any, lines []string, err error) {
+	what, lines, err := unpackJournal(packed)
+	return what, lines, err
+}

@@ -338,7 +338,9 @@ func TestABitFlippedInAnyByteOfTheLogIsNamedOrHarmless(t *testing.T) {
 			copied := disk.Copy()
 			copied.Damage(name, offset, bit)
 			o := d.options
-			o.Bucket, o.LogDir, o.LogFS, o.Clock = new(object.Memory), filepath.Join(d.dir, "log"), copied, clock
+			bucket := new(object.Memory)
+			copyObjects(t, d.bucket, bucket)
+			o.Bucket, o.LogDir, o.LogFS, o.Clock = bucket, filepath.Join(d.dir, "log"), copied, clock
 			o.Catalog = &faultyCatalog{d.catalog, func(step string) error { // which stays as it is
 				if step == "commit" {
 					return errPower

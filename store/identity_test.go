@@ -86,6 +86,11 @@ func TestABucketOfAnOlderReleaseIsThatOfTheCatalogThatKnowsIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	forgetIdentity(t, a.bucket)
+	content, err := a.catalog.Export(t.Context())
+	content.Changes, content.Head = 0, ""
+	if err = errors.Join(err, a.catalog.Replace(t.Context(), content)); err != nil {
+		t.Fatal(err)
+	}
 	b := on(t, a.bucket)
 	if why := b.refused(t); !strings.Contains(why, "knows none of them") {
 		t.Errorf("refused: %s", why)

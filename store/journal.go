@@ -49,49 +49,61 @@ const journalTimeout = 30 * time.Second
 // checkJournal compares how far a catalog has come with what the bucket has seen of it.
 // It wraps ErrBehind where one of them lacks what the other one knows, ErrForeign where
 // they have gone different ways. Damage of the newest object is returned as damaged:
-// the numbers were compared all the same.
+// the numbers were compared all the same. A writer may be at work meanwhile.
 func checkJournal(ctx context.Context, bucket object.Bucket, catalog meta.Catalog) (there journalObjects, damaged, err error) {
-	if there, err = listJournal(ctx, bucket); err != nil {
-		return there, nil, err
+	for seen := int64(-1); ; {
+		if there, err = listJournal(ctx, bucket); err != nil {
+			return there, nil, err
+		}
+		number, _ := there.newest()
+		damaged, err = compareJournal(ctx, bucket, catalog, &there)
+		if err == nil || number == seen || !errors.Is(err, ErrBehind) && !errors.Is(err, object.ErrNotFound) {
+			return there, damaged, err
+		}
+		seen = number // and the catalog may have given up what was put after it
 	}
+}
+
+// compareJournal is checkJournal of the objects that were there.
+func compareJournal(ctx context.Context, bucket object.Bucket, catalog meta.Catalog, there *journalObjects) (damaged, err error) {
 	number, any := there.newest()
 	have, err := catalog.Journal(ctx, number)
-	if err != nil {
-		return there, nil, err
-	}
-	if !any {
-		if have.Trimmed > 0 {
-			return there, nil, fmt.Errorf("the bucket: %w: it has nothing of the %d changes that the catalog put there; put the newest bucket back, restore a backup, or, where this bucket is to go on, say so with trellis adopt", ErrBehind, have.Trimmed)
-		}
-		return there, nil, nil
+	switch {
+	case err != nil:
+		return nil, err
+	case !any && have.Trimmed > 0:
+		return nil, fmt.Errorf("the bucket: %w: it has nothing of the %s that the catalog put there; put the newest bucket back, restore a backup, or, where this bucket is to go on, say so with trellis adopt", ErrBehind, plural(int(have.Trimmed), "change"))
+	case !any:
+		return nil, nil
 	}
 	what, damaged := there.head(ctx, bucket)
-	if damaged != nil && !errors.Is(damaged, columnar.ErrCorrupt) {
-		return there, nil, damaged
-	}
 	switch {
+	case damaged != nil && !errors.Is(damaged, columnar.ErrCorrupt):
+		return nil, damaged
 	case damaged == nil && what.Database != have.Database:
-		return there, nil, foreign(what.Database, have.Database)
+		return nil, foreign(what.Database, have.Database)
 	case number > have.Number:
-		lost := missingChanges(ctx, bucket, &there, have.Number)
-		return there, damaged, fmt.Errorf("the catalog: %w: the bucket has seen change %d of it, and it has %d: %s missing; put the newest catalog back, rebuild it from the bucket with trellis repair, or restore a backup", ErrBehind, number, have.Number, lost)
+		return damaged, fmt.Errorf("the catalog: %w: the bucket has seen change %d of it, and it has %d: %s missing; put the newest catalog back, rebuild it from the bucket with trellis repair, or restore a backup",
+			ErrBehind, number, have.Number, missingChanges(ctx, bucket, there, have.Number))
 	case number < have.Number && (len(have.Entries) == 0 || have.Entries[0].Number != number+1):
-		return there, damaged, fmt.Errorf("the bucket: %w: the catalog has put change %d there, and it has seen %d; put the newest bucket back, restore a backup, or, where this bucket is to go on, say so with trellis adopt", ErrBehind, have.Trimmed, number)
+		return damaged, fmt.Errorf("the bucket: %w: the catalog has put change %d there, and it has seen %d; put the newest bucket back, restore a backup, or, where this bucket is to go on, say so with trellis adopt",
+			ErrBehind, have.Trimmed, number)
 	case damaged != nil:
-		return there, damaged, nil
+		return damaged, nil
 	}
 	head := have.Head
 	if number < have.Number {
 		next, err := have.Entries[0].Change()
 		if err != nil {
-			return there, nil, fmt.Errorf("the catalog's journal: %w: %w", err, columnar.ErrCorrupt)
+			return nil, fmt.Errorf("the catalog's journal: %w: %w", err, columnar.ErrCorrupt)
 		}
 		head = next.Before
 	}
 	if head != what.Head {
-		return there, nil, fmt.Errorf("%w: change %d of it is another one than change %d of the catalog: there are two copies of the catalog, which have gone different ways; go on with the one that the bucket knows, rebuild it with trellis repair, or, where this one is to go on, say so with trellis adopt", ErrForeign, number, number)
+		return nil, fmt.Errorf("%w: change %d of it is another one than change %d of the catalog: there are two copies of the catalog, which have gone different ways; go on with the one that the bucket knows, rebuild it with trellis repair, or, where this one is to go on, say so with trellis adopt",
+			ErrForeign, number, number)
 	}
-	return there, nil, nil
+	return nil, nil
 }
 
 // missingChanges says what the changes after a number are, as far as they can be read.

@@ -70,9 +70,6 @@ func (s *Store) becomeWriter(ctx context.Context, holder string) (err error) {
 		}
 		holder = fmt.Sprintf("%s:%d", host, os.Getpid())
 	}
-	if _, _, err := checkJournal(ctx, s.bucket, s.catalog); err != nil {
-		return err
-	}
 	if s.epoch, err = s.catalog.Acquire(ctx, meta.Claim{Holder: holder, Log: s.logID, TTL: s.leaseTTL}); err != nil {
 		return err
 	}

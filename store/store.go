@@ -219,6 +219,9 @@ func newStore(o Options) *Store {
 
 // recover opens the log, becomes the writer and fills the head from the log.
 func (s *Store) recover(ctx context.Context, o Options) error {
+	if _, _, err := checkJournal(ctx, s.bucket, s.catalog); err != nil {
+		return err // before anything is changed, and with what is missing
+	}
 	if err := s.openLog(ctx, o); err != nil {
 		return err
 	}

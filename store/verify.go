@@ -206,10 +206,6 @@ func (v *verifier) orphans(ctx context.Context) error {
 	for _, info := range found {
 		epoch, ours := nameEpoch(info.Key)
 		why := "nothing refers to it: trellis gc takes it away"
-		if ours && epoch > lease.Epoch && !strangers[info.Key] {
-			v.say(Finding{Segment: info.Key, Err: fmt.Errorf("%d bytes of writer %d, and the catalog's newest is %d: the catalog has gone back in time, see trellis repair: %w", info.Size, epoch, lease.Epoch, ErrBehind)})
-			continue
-		}
 		switch _, ok := known[info.Key]; {
 		case ok || waiting[info.Key]:
 			continue
@@ -217,6 +213,9 @@ func (v *verifier) orphans(ctx context.Context) error {
 			why = "it is no segment of Trellis: trellis gc leaves it alone"
 		case strangers[info.Key]:
 			why = "it was there before the bucket was this database's: trellis gc leaves it alone"
+		case epoch > max(lease.Epoch, v.content.Epoch):
+			v.say(Finding{Segment: info.Key, Err: fmt.Errorf("the catalog: %w: it does not know this object of writer %d, and its own newest is %d: trellis repair rebuilds it from the bucket", ErrBehind, epoch, lease.Epoch)})
+			continue
 		case epoch >= lease.Epoch:
 			why = "it is being written, or nothing refers to it: trellis gc knows"
 		}

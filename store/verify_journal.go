@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
+	"github.com/trellisdb/trellis/store/object"
 )
 
 // startChecks finds what makes a start fail: whose the bucket is, and which of bucket and
@@ -18,10 +18,7 @@ func (v *verifier) startChecks(ctx context.Context) error {
 	if told, err := v.sayFault(err); told || err != nil {
 		return err
 	}
-	_, damaged, err := checkJournal(ctx, v.Bucket, v.Catalog)
-	if damaged != nil {
-		v.say(Finding{Err: fmt.Errorf("the journal of the catalog: %w", damaged)})
-	}
+	_, _, err = checkJournal(ctx, v.Bucket, v.Catalog)
 	if told, err := v.sayFault(err); told || err != nil {
 		return err
 	}
@@ -65,18 +62,16 @@ func (v *verifier) journal(ctx context.Context) error {
 	if _, any := there.newest(); !any {
 		return nil // of an older release, or never opened since it was restored
 	}
-	r, err := Rebuild(ctx, v.Bucket, v.content.Changes)
-	if errors.Is(err, columnar.ErrCorrupt) || errors.Is(err, errNoCheckpoint) {
-		v.say(Finding{Err: fmt.Errorf("the journal of the catalog: %w; the next start of a server makes a checkpoint", err)})
-		return nil
-	}
-	if err != nil {
+	if err := v.journalObjects(ctx, &there); err != nil {
 		return err
 	}
-	for _, damage := range r.Damaged {
-		if !strings.Contains(damage.Error(), "checkpoint") || r.Checkpoint < there.checkpoints[len(there.checkpoints)-1] {
-			v.say(Finding{Err: fmt.Errorf("the journal of the catalog: %w", damage)})
-		}
+	r, err := Rebuild(ctx, v.Bucket, v.content.Changes)
+	switch {
+	case errors.Is(err, errNoCheckpoint):
+		v.say(Finding{Err: fmt.Errorf("the journal of the catalog: %w; the next start of a server makes one", err)})
+		return nil
+	case err != nil:
+		return err
 	}
 	// What is on its way to the bucket is still in the catalog's own journal.
 	if r.Content.Changes < v.content.Changes && len(r.Damaged) == 0 {
@@ -89,6 +84,34 @@ func (v *verifier) journal(ctx context.Context) error {
 		return nil
 	}
 	differences(&v.content, &r.Content, func(what string) { v.say(catalogDamage("%s", what)) })
+	return nil
+}
+
+// journalObjects reads every object of the journal. A writer may take old ones away
+// meanwhile.
+func (v *verifier) journalObjects(ctx context.Context, there *journalObjects) error {
+	say := func(err error) error {
+		switch {
+		case err == nil:
+		case errors.Is(err, columnar.ErrCorrupt):
+			v.say(Finding{Err: fmt.Errorf("the journal of the catalog: %w; what comes after it cannot be rebuilt from the bucket before the next checkpoint", err)})
+		case !errors.Is(err, object.ErrNotFound):
+			return err
+		}
+		return nil
+	}
+	for _, number := range there.checkpoints {
+		_, err := readCheckpoint(ctx, v.Bucket, number)
+		if err := say(err); err != nil {
+			return err
+		}
+	}
+	for _, number := range there.runs {
+		_, _, err := readRun(ctx, v.Bucket, number)
+		if err := say(err); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -71,7 +71,7 @@ served over Arrow Flight SQL.
 	}
 	root.AddCommand(
 		newServe(), newDemo(), newImport(), newQuery(),
-		newVerify(), newBackup(), newRestore(), newMigrate(), newAdopt(), newCompact(), newGC(),
+		newVerify(), newBackup(), newRestore(), newMigrate(), newAdopt(), newRepair(), newCompact(), newGC(),
 		newSegment(), newBlock(), newWAL(), newVersion(),
 	)
 	return root

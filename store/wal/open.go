@@ -40,6 +40,16 @@ func Open(o Options) (*Log, error) {
 	return l, nil
 }
 
+// Lock keeps all others from opening the log of a directory until the lock is closed. It
+// wraps ErrLocked where another process has it open.
+func Lock(dir string) (io.Closer, error) {
+	lock, err := OS{}.Lock(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, fmt.Errorf("write-ahead log %s: %w", dir, err)
+	}
+	return lock, nil
+}
+
 // positions returns the positions at which the files in dir begin, in order.
 func positions(fs FS, dir string) ([]uint64, error) {
 	names, err := fs.List(dir)
