@@ -195,7 +195,7 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 		// A new catalog would not know the log.
 		log := st.Place.LogDir()
 		if entries, err := os.ReadDir(log); err == nil && len(entries) > 0 {
-			return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or move that log away", where, log)
+			return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or, where it is lost, rebuild it with trellis repair", where, log)
 		}
 	}
 	catalog, err := sqlite.Open(ctx, where)

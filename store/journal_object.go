@@ -36,7 +36,7 @@ const (
 	journalHead      = len(journalMagic) + 4
 	journalFormat    = 1
 	journalMost      = 4 << 30 // bytes of an object, as it lies there and without compression
-	changesBytes         = 32 << 20
+	changesBytes     = 32 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

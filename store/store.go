@@ -92,9 +92,8 @@ type Store struct {
 	done      sync.WaitGroup
 
 	objects
-	edits   editIDs
-	past    pastSets
-	journal journal
+	edits editIDs
+	past  pastSets
 	totals
 	state state
 }
@@ -105,6 +104,8 @@ type writer struct {
 	logID string    // by which the catalog knows the log
 	claim claim     // what the bucket has of this writer
 	logAt logFolder // of the log's directory
+
+	journal journal // of the catalog, in the bucket
 
 	// unsure says that a change may have happened that the newest set has not. It
 	// belongs to who has the token.
