@@ -34,3 +34,8 @@ func UnpackJournal(packed []byte) (first any, lines []string, err error) {
 	what, lines, err := unpackJournal(packed)
 	return what, lines, err
 }
+
+// PackJournal returns the bytes of an object of the catalog's journal.
+func PackJournal(kind, database string, number int64, head string, lines []string) ([]byte, error) {
+	return packJournal(journalLine{journalFormat, kind, database, number, head}, lines)
+}

@@ -508,7 +508,7 @@ func TestTheJournalInTheBucketStaysSmall(t *testing.T) {
 
 func FuzzUnpackJournal(f *testing.F) {
 	f.Add([]byte("TRELCAT1"))
-	if whole, err := os.ReadFile("testdata/changes.golden"); err == nil {
+	if whole, err := os.ReadFile("testdata/journal/changes"); err == nil {
 		f.Add(whole)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
