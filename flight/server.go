@@ -159,7 +159,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 // then returns nil. Without users it serves the machine's own clients only, unless
 // Options.Open is set.
 func (s *Server) Serve(lis net.Listener) error {
-	if !s.MayServe(lis.Addr()) {
+	if !s.opts.MayServe(lis.Addr()) {
 		err := fmt.Errorf("%s can be reached from other machines and the server has no users: name users, listen on 127.0.0.1, or allow it expressly", lis.Addr())
 		return errors.Join(err, lis.Close())
 	}
@@ -170,9 +170,10 @@ func (s *Server) Serve(lis net.Listener) error {
 	return nil
 }
 
-// MayServe reports whether Serve takes a listener at an address.
-func (s *Server) MayServe(addr net.Addr) bool {
-	return s.opts.Users != nil || s.opts.Open || loopback(addr)
+// MayServe reports whether the Serve of a server with these options takes a listener at
+// an address.
+func (o *Options) MayServe(addr net.Addr) bool {
+	return o.Users != nil || o.Open || loopback(addr)
 }
 
 // loopback reports whether only the machine itself can reach an address.

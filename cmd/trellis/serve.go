@@ -68,6 +68,7 @@ type service struct {
 	db     *trellis.DB
 	flight *flight.Server
 	lis    net.Listener
+	scrape net.Listener // of the metrics; nil: none
 }
 
 // serve runs a server until a signal comes.
@@ -84,16 +85,9 @@ func serve(ctx context.Context, cmd *cobra.Command, config *serveConfig) (err er
 		s.logger.Warn("the environment has a variable that is no setting", "name", name, "see", "trellis serve --help")
 	}
 	defer func() { err = errors.Join(err, s.db.Close(context.WithoutCancel(ctx))) }()
-	if s.lis, err = net.Listen("tcp", config.Listen); err != nil {
-		return listenError(err, "--listen", config.Listen)
-	}
-	if !s.flight.MayServe(s.lis.Addr()) {
-		err := fmt.Errorf("--listen %s: other machines can reach it and there are no users: name some with --user, or allow everybody with --allow-remote", config.Listen)
-		return errors.Join(err, s.lis.Close())
-	}
-	metrics, err := serveMetrics(config.MetricsListen, s)
+	metrics, err := serveMetrics(s)
 	if err != nil {
-		return errors.Join(err, s.lis.Close())
+		return errors.Join(err, s.hangUp())
 	}
 	defer func() { err = errors.Join(err, metrics.close()) }()
 
@@ -149,21 +143,50 @@ func (s *service) open(ctx context.Context) (err error) {
 	if err := s.config.Storage.options(&opts); err != nil {
 		return err
 	}
+	server := flight.Options{Clock: now, Logger: s.logger, TLS: tls, Users: users, Open: s.config.AllowRemote, MaxMessage: int(shares.Message)}
+	if err := s.listen(&server); err != nil {
+		return err
+	}
 	if s.db, err = trellis.Open(ctx, opts); err != nil {
-		return openError(err, s.config.Data, "stop it, or choose another directory with --data")
+		return errors.Join(openError(err, s.config.Data, "stop it, or choose another directory with --data"), s.hangUp())
 	}
 	s.logger.Info("storage", "bucket", s.db.Storage.Place.BucketName(), "catalog", s.db.Storage.Place.CatalogName(), "epoch", s.db.Store.Stats().Epoch)
-	s.flight, err = flight.New(flight.Options{
-		Engine: s.db.Engine, Clock: now, Logger: s.logger, TLS: tls, Users: users, Open: s.config.AllowRemote,
-		MaxMessage: int(shares.Message), Ingest: s.db.Memory.Ingest,
-	})
-	if err != nil {
-		return errors.Join(err, s.db.Close(ctx))
+	server.Engine, server.Ingest = s.db.Engine, s.db.Memory.Ingest
+	if s.flight, err = flight.New(server); err != nil {
+		return errors.Join(err, s.db.Close(ctx), s.hangUp())
 	}
 	if users != nil {
 		s.logger.Info("users", "names", names(users))
 	}
 	return nil
+}
+
+// listen takes the addresses, before anything of the database is made or locked. Who
+// connects before it is open waits until it is.
+func (s *service) listen(server *flight.Options) (err error) {
+	if s.lis, err = net.Listen("tcp", s.config.Listen); err != nil {
+		return listenError(err, "--listen", s.config.Listen)
+	}
+	if !server.MayServe(s.lis.Addr()) {
+		err := fmt.Errorf("--listen %s: other machines can reach it and there are no users: name some with --user, or allow everybody with --allow-remote", s.config.Listen)
+		return errors.Join(err, s.hangUp())
+	}
+	if s.config.MetricsListen == "" {
+		return nil
+	}
+	if s.scrape, err = net.Listen("tcp", s.config.MetricsListen); err != nil {
+		return errors.Join(listenError(err, "--metrics-listen", s.config.MetricsListen), s.hangUp())
+	}
+	return nil
+}
+
+// hangUp gives the addresses back.
+func (s *service) hangUp() error {
+	err := s.lis.Close()
+	if s.scrape != nil {
+		err = errors.Join(err, s.scrape.Close())
+	}
+	return err
 }
 
 // stop ends the calls; the database is closed by the caller.

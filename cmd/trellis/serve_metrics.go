@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"runtime"
 	"time"
@@ -21,14 +20,10 @@ import (
 // metricsServer serves /metrics and /healthz; nil serves nothing.
 type metricsServer struct{ http *http.Server }
 
-// serveMetrics begins to serve on an address; empty: it does not.
-func serveMetrics(address string, s *service) (*metricsServer, error) {
-	if address == "" {
+// serveMetrics begins to serve on the service's listener; without one it does not.
+func serveMetrics(s *service) (*metricsServer, error) {
+	if s.scrape == nil {
 		return nil, nil
-	}
-	lis, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, listenError(err, "--metrics-listen", address)
 	}
 	registry := prometheus.NewRegistry()
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -45,7 +40,7 @@ func serveMetrics(address string, s *service) (*metricsServer, error) {
 		counter("collided_samples_total", "Samples of which a later one of the same batch took the slot.", func() int64 { _, n := s.db.Engine.OffGrid(); return n }),
 	} {
 		if err := registry.Register(c); err != nil {
-			return nil, errors.Join(fmt.Errorf("metrics: %w", err), lis.Close())
+			return nil, fmt.Errorf("metrics: %w", err)
 		}
 	}
 	mux := http.NewServeMux()
@@ -53,11 +48,11 @@ func serveMetrics(address string, s *service) (*metricsServer, error) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, "ok") })
 	m := &metricsServer{&http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}}
 	go func() {
-		if err := m.http.Serve(lis); !errors.Is(err, http.ErrServerClosed) {
+		if err := m.http.Serve(s.scrape); !errors.Is(err, http.ErrServerClosed) {
 			s.logger.Error("metrics are not served any more", "error", err)
 		}
 	}()
-	s.logger.Info("metrics", "address", lis.Addr().String())
+	s.logger.Info("metrics", "address", s.scrape.Addr().String())
 	return m, nil
 }
 
