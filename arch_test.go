@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 
 	// Floor 3, the store: cells.
 	"store":                   {"store/wal", "store/object", "meta", "columnar", "columnar/codec", "columnar/kernel", "columnar/memory", "columnar/segment"},
-	"store/backup":            {"store", "store/object", "meta", "columnar"},
+	"store/backup":            {"store", "store/object", "meta", "columnar", "columnar/segment"},
 	"store/wal":               {"columnar"},
 	"store/object":            {},
 	"store/object/cache":      {"store/object"},

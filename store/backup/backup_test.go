@@ -30,7 +30,7 @@ func TestABackupIsRestoredWithAllSamplesSnapshotsAndHistory(t *testing.T) {
 	if made.Segments == 0 || made.Copied != made.Segments || made.Snapshot != d.Snapshot() {
 		t.Errorf("%+v", made)
 	}
-	if pins, err := d.Catalog.Pins(t.Context()); err != nil || len(pins) != 1 || pins[0].Name != "before" {
+	if pins, err := d.Place.Catalog.Pins(t.Context()); err != nil || len(pins) != 1 || pins[0].Name != "before" {
 		t.Errorf("pins %v, %v", pins, err)
 	}
 	fresh := newPlace(t)
@@ -323,7 +323,7 @@ func TestWhatIsPurgedWhileABackupCopiesIsNotInIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := d.Catalog.AllSegments(t.Context())
+	all, err := d.Place.Catalog.AllSegments(t.Context())
 	if err != nil || !purged || len(all) != len(m.Content.Segments) {
 		t.Errorf("%d segments, the catalog has %d, %v", len(m.Content.Segments), len(all), err)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/columnar/segment"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/object"
 )
@@ -251,6 +252,22 @@ func (c *copier) compare(ctx context.Context, o object.Object, m *meta.Segment, 
 	}
 	if crc != m.CRC {
 		return fmt.Errorf("%w: checksum %08x, the catalog says %08x: trellis verify finds out which block is damaged", columnar.ErrCorrupt, crc, m.CRC)
+	}
+	return sameFile(o, m)
+}
+
+// sameFile compares the digest of a segment with the catalog's: the checksums of two files
+// of one shape may be the same.
+func sameFile(o object.Object, m *meta.Segment) error {
+	if m.Digest == 0 {
+		return nil
+	}
+	r, err := segment.Open(o, o.Size(), segment.Options{Name: m.Name})
+	if err != nil {
+		return err
+	}
+	if have := r.Info().Digest; have != m.Digest {
+		return fmt.Errorf("%w: it is another segment: its digest is %016x, the catalog says %016x", columnar.ErrCorrupt, have, m.Digest)
 	}
 	return nil
 }

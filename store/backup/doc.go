@@ -22,9 +22,10 @@
 //
 // # Layout of a bucket of backups
 //
-//	ID/segments/EPOCH-NUMBER.seg-CRC           a segment; CRC as 8 hex digits
+//	ID/segments/EPOCH-NUMBER.seg-CRC[-DIGEST]  a segment; 8 and 16 hex digits
 //	ID/manifests/TIME-SNAPSHOT-CRC.json.zst    a manifest; CRC32C of its bytes
 //
 // ID is the database's, TIME that of the backup in UTC (20261125T133000.000000Z). A
-// manifest is JSON of [Manifest] under zstd.
+// manifest is JSON of [Manifest] under zstd. Segments of which the catalog knows no digest
+// are without it in their names, as all were in format 1.
 package backup

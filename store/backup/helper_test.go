@@ -157,7 +157,7 @@ func (d *database) change(t testing.TB, kind columnar.EditKind, do func(columnar
 func (d *database) dump(t testing.TB) string {
 	t.Helper()
 	var b strings.Builder
-	c, err := d.Catalog.Export(t.Context())
+	c, err := d.Place.Catalog.Export(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,12 @@ import (
 	"github.com/trellisdb/trellis/store/object"
 )
 
-// format is the version of the manifest's form that this package writes.
-const format = 1
+// format is the version of the manifest's form that this package writes. The first had
+// no digests of segments.
+const (
+	format      = 2
+	firstFormat = 1
+)
 
 // errFormat says that a manifest was written by another release.
 var errFormat = errors.New("it is of format")
@@ -83,7 +87,11 @@ func parseName(key string) (Info, bool) {
 
 // segmentKey returns where a segment is in a bucket of backups.
 func segmentKey(database string, m *meta.Segment) string {
-	return fmt.Sprintf("%s/%s-%08x", database, m.Name, m.CRC)
+	key := fmt.Sprintf("%s/%s-%08x", database, m.Name, m.CRC)
+	if m.Digest != 0 { // a database that was restored may use a name again, for a file of the same checksum
+		key += fmt.Sprintf("-%016x", m.Digest)
+	}
+	return key
 }
 
 // List returns the backups in a bucket, oldest first.
@@ -170,8 +178,8 @@ func load(ctx context.Context, bucket object.Bucket, name string) (m *Manifest, 
 		return nil, fmt.Errorf("%w: %w", columnar.ErrCorrupt, err)
 	}
 	switch {
-	case m.Format != format:
-		return nil, fmt.Errorf("%w %d and this program reads format %d: use the version of Trellis that wrote it, or a newer one", errFormat, m.Format, format)
+	case m.Format < firstFormat || m.Format > format:
+		return nil, fmt.Errorf("%w %d and this program reads formats up to %d: use the version of Trellis that wrote it, or a newer one", errFormat, m.Format, format)
 	case m.Content.ID != info.Database || m.Snapshot.ID != info.Snapshot:
 		return nil, fmt.Errorf("%w: it is of database %s, snapshot %d", columnar.ErrCorrupt, m.Content.ID, m.Snapshot.ID)
 	}

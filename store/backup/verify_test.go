@@ -103,7 +103,7 @@ func TestABackupMendsWhatIsDamagedCutOrForeignInAnEarlierOne(t *testing.T) {
 func TestSegmentsOfOneShapeThatWereSwappedInABackupAreCopiedAgain(t *testing.T) {
 	t.Parallel()
 	d := open(t, newPlace(t))
-	_, err := d.Catalog.CreateSeries(t.Context(), []meta.Series{{Series: columnar.Series{Type: columnar.Double, Grid: columnar.Grid{Period: second, BlockLen: 64}}, Name: "a"}})
+	_, err := d.Place.Catalog.CreateSeries(t.Context(), []meta.Series{{Series: columnar.Series{Type: columnar.Double, Grid: columnar.Grid{Period: second, BlockLen: 64}}, Name: "a"}})
 	if err != nil {
 		t.Fatal(err)
 	}
