@@ -25,7 +25,8 @@ var (
 
 // Catalog holds the metadata. All methods are safe for concurrent use; those that
 // write do so in one transaction. An error that wraps none of the sentinels above
-// is trouble with the database itself.
+// is trouble with the database itself; columnar.ErrCorrupt says that it is damaged, and
+// that what was asked for is not known.
 type Catalog interface {
 	// CreateSeries adds series, with what they leave out filled in
 	// (Series.WithDefaults), and returns them in the same order with their ids. Or
@@ -132,8 +133,12 @@ type Catalog interface {
 	// wraps ErrExists where there is something. Leases are not taken over. The journal
 	// goes on behind the content's last change.
 	Import(ctx context.Context, c Content) error
-	// Replace is Import into a catalog whose content is given up.
+	// Replace is Import into a catalog whose content is given up, damaged or not.
 	Replace(ctx context.Context, c Content) error
+	// Integrity reads everything and reports whatever is damaged, missing or more than it
+	// should be; the errors wrap columnar.ErrCorrupt and name the place. It returns what is
+	// sound. An error says that not all was read.
+	Integrity(ctx context.Context, report func(error)) (Content, error)
 
 	// Settings returns the server-wide settings.
 	Settings(ctx context.Context) (map[string]string, error)

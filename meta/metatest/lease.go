@@ -200,9 +200,17 @@ func leaseReleased(t *testing.T, open Opener) {
 }
 
 // ClockSetBack checks what becomes of leases that were given before the catalog's clock
-// was set back: execute runs SQL without the catalog's help.
-func ClockSetBack(t *testing.T, c meta.Catalog, execute func(statement string)) {
+// was set back: execute runs SQL without the catalog's help, open opens it again.
+func ClockSetBack(t *testing.T, c meta.Catalog, execute func(statement string), open func() meta.Catalog) {
 	ctx := t.Context()
+	const year = 365 * 24 * time.Hour
+	setBack := func() {
+		execute(fmt.Sprintf("UPDATE catalog SET expires = expires + %d", year.Microseconds()))
+		for _, statement := range withoutSums {
+			execute(statement)
+		}
+		check(t, open().Close())
+	}
 	first := must[int64](t)(c.Acquire(ctx, meta.Claim{Holder: "first", Log: "a", TTL: 10_000 * time.Hour}))
 	other := meta.Claim{Holder: "second", Log: "b", TTL: long}
 	_, err := c.Acquire(ctx, other)
@@ -213,15 +221,14 @@ func ClockSetBack(t *testing.T, c meta.Catalog, execute func(statement string)) 
 	if whole := must[meta.Lease](t)(c.Lease(ctx)).Expires; cut > whole || cut < whole-time.Minute.Microseconds() {
 		t.Errorf("a lease of 10,000 hours runs out at %d, one of an hour at %d", cut, whole)
 	}
-	const year = 365 * 24 * time.Hour
-	execute(fmt.Sprintf("UPDATE catalog SET expires = expires + %d", year.Microseconds()))
+	setBack()
 	// The holder goes on, and its next renewal says what is true again.
 	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: first}))
 	check(t, c.Renew(ctx, first, long))
 	_, err = c.Acquire(ctx, other)
 	wantError(t, err, meta.ErrHeld, `"first"`)
 	// One that is gone is not waited for.
-	execute(fmt.Sprintf("UPDATE catalog SET expires = expires + %d", year.Microseconds()))
+	setBack()
 	must[int64](t)(c.Acquire(ctx, other))
 	_, err = c.Commit(ctx, meta.Commit{Epoch: first})
 	wantError(t, err, meta.ErrConflict, `"second"`)

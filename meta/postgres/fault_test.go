@@ -46,7 +46,7 @@ func TestCutInTheMiddleOfACommit(t *testing.T) {
 		happened bool
 	}{
 		{"before it begins", "begin", false, nil, true},
-		{"before the server has locked it", "SELECT id, epoch", false, nil, true},
+		{"before the server has locked it", "SELECT one, id", false, nil, true},
 		{"between its statements", "INSERT INTO segments", false, nil, true},
 		{"when a statement has been carried out", "INSERT INTO segments", true, nil, true},
 		{"before COMMIT arrives", "commit\x00", false, postgres.ErrUncertain, false},
@@ -321,6 +321,12 @@ func TestALeaseFromBeforeTheClockWasSetBackIsNobodys(t *testing.T) {
 		if err := errors.Join(err, conn.Close(t.Context())); err != nil {
 			t.Fatal(err)
 		}
+	}, func() meta.Catalog {
+		c, err := postgres.Open(t.Context(), shared.URL(database), impatient)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
 	})
 }
 

@@ -111,7 +111,11 @@ func Open(ctx context.Context, where string, options Options) (*Catalog, error) 
 	if err != nil {
 		return nil, errors.Join(err, db.pool.Close())
 	}
-	return &Catalog{Catalog: tables.New(db, dialect), db: db}, nil
+	c := &Catalog{Catalog: tables.New(db, dialect), db: db}
+	if err := c.Prepare(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
 }
 
 // setDefault sets a parameter that the caller did not.

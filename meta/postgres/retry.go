@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/tables"
 )
@@ -39,6 +41,7 @@ const (
 	badCharacter         = "22021"
 	badEscape            = "22P05"
 	connectionExceptions = "08" // a class
+	internalErrors       = "XX" // a class: data_corrupted, index_corrupted
 )
 
 // Read runs a function that makes one query.
@@ -140,23 +143,27 @@ func (d *database) persist(ctx context.Context, try func() (again bool, err erro
 	for pause := shortest; ; pause = min(2*pause, longest) {
 		again, err := try()
 		if err == nil || !again || ctx.Err() != nil {
-			return d.explain(ctx, err)
+			return d.Explain(ctx, err)
 		}
 		select {
 		case <-time.After(pause):
 		case <-patient.Done():
-			return d.explain(ctx, err)
+			return d.Explain(ctx, err)
 		}
 	}
 }
 
-// explain says which catalog is in trouble, or that the context has ended.
-func (d *database) explain(ctx context.Context, err error) error {
+// Explain says which catalog is in trouble, or that the context has ended.
+func (d *database) Explain(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
 	case tables.IsCallers(err):
 		return err // where the catalog is does not matter
+	case errors.Is(err, columnar.ErrCorrupt):
+		return fmt.Errorf("catalog %s: %w; trellis verify lists all that is damaged: restore the catalog from a backup", d.name, err)
+	case strings.HasPrefix(stateOf(err), internalErrors):
+		return fmt.Errorf("catalog %s: %w: PostgreSQL says: %s", d.name, columnar.ErrCorrupt, tables.Printable(err.Error()))
 	case stateOf(err) == badCharacter, stateOf(err) == badEscape:
 		return fmt.Errorf("%w: PostgreSQL keeps UTF-8 text without null characters only: %w", meta.ErrInvalid, err)
 	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):

@@ -105,7 +105,7 @@ func TestALeaseFromBeforeTheClockWasSetBackIsNobodys(t *testing.T) {
 	dir := t.TempDir()
 	c := open(t, dir)
 	defer func() { _ = c.Close() }()
-	metatest.ClockSetBack(t, c, func(statement string) { execute(t, filepath.Join(dir, "catalog.db"), statement) })
+	metatest.ClockSetBack(t, c, func(statement string) { execute(t, filepath.Join(dir, "catalog.db"), statement) }, func() meta.Catalog { return open(t, dir) })
 }
 
 func TestWritersWaitForALock(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/tables"
 )
@@ -63,9 +64,12 @@ type file struct {
 func Open(ctx context.Context, path string) (*Catalog, error) {
 	c := &Catalog{db: file{path: path}}
 	if err := c.db.open(ctx); err != nil {
-		return nil, fmt.Errorf("catalog %s: %w", path, errors.Join(err, c.Close()))
+		return nil, errors.Join(c.db.Explain(ctx, err), c.Close())
 	}
 	c.Catalog = tables.New(&c.db, dialect)
+	if err := c.Prepare(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	return c, nil
 }
 
@@ -197,7 +201,7 @@ func (c *Catalog) Close() error {
 
 // Read runs a function that makes one query.
 func (f *file) Read(ctx context.Context, read func(tables.Queryer) error) error {
-	return f.explain(ctx, read(f.read))
+	return f.Explain(ctx, read(f.read))
 }
 
 // View runs a function in a transaction that sees one state of the catalog.
@@ -223,11 +227,28 @@ func (f *file) transact(ctx context.Context, db *sql.DB, options *sql.TxOptions,
 	if err == nil {
 		err = tx.Commit()
 	}
-	return f.explain(ctx, err)
+	return f.Explain(ctx, err)
 }
 
-// explain says which catalog is in trouble, or that the context has ended.
-func (f *file) explain(ctx context.Context, err error) error {
+// whatToDo ends an error of damage.
+const whatToDo = "trellis verify lists all that is damaged: restore the catalog from a backup"
+
+// isDamage reports whether an error of SQLite is one of a damaged file: it cannot be
+// read, or its tables and columns are not those of a catalog.
+func isDamage(err error) bool {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return false
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR:
+		return true
+	}
+	return e.Code() == sqlite3.SQLITE_IOERR_SHORT_READ
+}
+
+// Explain says which catalog is in trouble, or that the context has ended.
+func (f *file) Explain(ctx context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil
@@ -236,6 +257,10 @@ func (f *file) explain(ctx context.Context, err error) error {
 		return fmt.Errorf("catalog %s: %w: %w", f.path, ctx.Err(), err)
 	case tables.IsCallers(err):
 		return err // where the catalog is does not matter
+	case errors.Is(err, columnar.ErrCorrupt):
+		return fmt.Errorf("catalog %s: %w; %s", f.path, err, whatToDo)
+	case isDamage(err):
+		return fmt.Errorf("catalog %s: %w: SQLite says: %s; %s", f.path, columnar.ErrCorrupt, tables.Printable(err.Error()), whatToDo)
 	default:
 		return fmt.Errorf("catalog %s: %w", f.path, err)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/trellisdb/trellis/meta"
@@ -42,6 +41,9 @@ type Transactor interface {
 	View(ctx context.Context, f func(*sql.Tx) error) error
 	// Change runs a function in a transaction, and rolls back when it returns an error.
 	Change(ctx context.Context, f func(*sql.Tx) error) error
+	// Explain adds to an error of the database what it is about: the others do so by
+	// themselves. It wraps columnar.ErrCorrupt where the database is damaged.
+	Explain(ctx context.Context, err error) error
 }
 
 // Catalog has the methods of a meta.Catalog but Close.
@@ -55,8 +57,7 @@ type Catalog struct {
 	}
 	cache struct {
 		sync.Mutex
-		generation int64
-		series     []meta.Series
+		known
 	}
 }
 
@@ -83,36 +84,27 @@ func view[T any](ctx context.Context, c *Catalog, f func(*sql.Tx) (T, error)) (r
 	return result, err
 }
 
-// list returns the rows of one query.
-func list[T any](ctx context.Context, c *Catalog, scan func(*sql.Rows) (T, error), text string, args ...any) (rows []T, err error) {
-	err = c.db.Read(ctx, func(q Queryer) (err error) {
-		rows, err = query(ctx, q, scan, text, args...)
-		return err
-	})
-	return rows, err
+// all returns all rows of a table in an order, as of one moment, none of which is
+// missing.
+func all[T any](ctx context.Context, c *Catalog, t *table[T], order string) ([]T, error) {
+	return view(ctx, c, func(tx *sql.Tx) ([]T, error) { return t.all(ctx, tx, order) })
 }
 
-// query returns the rows of a SELECT.
-func query[T any](ctx context.Context, q Queryer, scan func(*sql.Rows) (T, error), text string, args ...any) ([]T, error) {
+// queryTexts returns the texts that a SELECT finds.
+func queryTexts(ctx context.Context, q Queryer, text string, args ...any) ([]string, error) {
 	rows, err := q.QueryContext(ctx, text, args...)
 	if err != nil {
 		return nil, err
 	}
-	var list []T
+	var list []string
 	for rows.Next() {
-		v, err := scan(rows)
-		if err != nil {
+		var v string
+		if err := rows.Scan(&v); err != nil {
 			return nil, errors.Join(err, rows.Close())
 		}
 		list = append(list, v)
 	}
 	return list, errors.Join(rows.Err(), rows.Close())
-}
-
-// scanText reads a row of one text.
-func scanText(rows *sql.Rows) (text string, err error) {
-	err = rows.Scan(&text)
-	return text, err
 }
 
 // array returns a JSON array of the elements.
@@ -124,111 +116,34 @@ func array[T int64 | string](elements []T) (string, error) {
 	return string(text), err
 }
 
-// mostParameters bounds the parameters of a statement. More of them hardly save
-// time.
-const mostParameters = 2000
-
-// insert adds n rows to a table, many in each statement, and returns how many were
-// added. The text is the statement up to VALUES, and what follows its rows.
-func (c *Catalog) insert(ctx context.Context, tx *sql.Tx, text, conflict string, columns, n int, row func(i int) ([]any, error)) (added int64, err error) {
-	each := max(1, mostParameters/columns)
-	var statement *sql.Stmt
-	defer func() {
-		if statement != nil {
-			err = errors.Join(err, statement.Close())
-		}
-	}()
-	for from := 0; from < n; from += each {
-		to := min(from+each, n)
-		var args []any
-		for i := from; i < to; i++ {
-			values, err := row(i)
-			if err != nil {
-				return added, err
-			}
-			args = append(args, values...)
-		}
-		if statement == nil && n >= 2*each {
-			if statement, err = tx.PrepareContext(ctx, text+c.values(columns, each)+conflict); err != nil {
-				return added, err
-			}
-		}
-		result, err := c.insertSome(ctx, tx, statement, text, conflict, columns, args, to-from == each)
-		if err != nil {
-			return added, err
-		}
-		affected, err := result.RowsAffected()
-		if err != nil {
-			return added, err
-		}
-		added += affected
-	}
-	return added, nil
-}
-
-// insertSome runs the prepared statement for a full number of rows, or one of its
-// own.
-func (c *Catalog) insertSome(ctx context.Context, tx *sql.Tx, statement *sql.Stmt, text, conflict string, columns int, args []any, full bool) (sql.Result, error) {
-	if statement != nil && full {
-		return statement.ExecContext(ctx, args...)
-	}
-	return tx.ExecContext(ctx, text+c.values(columns, len(args)/columns)+conflict, args...)
-}
-
-// values returns a VALUES clause of so many columns and rows.
-func (c *Catalog) values(columns, rows int) string {
-	var text strings.Builder
-	text.WriteString(" VALUES ")
-	for i := range columns * rows {
-		switch {
-		case i == 0:
-			text.WriteString("(")
-		case i%columns == 0:
-			text.WriteString("), (")
-		default:
-			text.WriteString(", ")
-		}
-		text.WriteString(c.dialect.Parameter(i + 1))
-	}
-	text.WriteString(") ")
-	return text.String()
-}
-
 // Settings returns the server-wide settings.
 func (c *Catalog) Settings(ctx context.Context) (map[string]string, error) {
-	pairs, err := list(ctx, c, scanSetting, selectSettings)
+	list, err := all(ctx, c, &settingTable, "name")
 	if err != nil {
 		return nil, fmt.Errorf("settings: %w", err)
 	}
-	return settingsOf(pairs), nil
+	return settingsOf(list), nil
 }
 
-const selectSettings = `SELECT name, value FROM settings`
-
-func scanSetting(rows *sql.Rows) (pair [2]string, err error) {
-	err = rows.Scan(&pair[0], &pair[1])
-	return pair, err
-}
-
-func settingsOf(pairs [][2]string) map[string]string {
-	settings := make(map[string]string, len(pairs))
-	for _, pair := range pairs {
-		settings[pair[0]] = pair[1]
+func settingsOf(list []setting) map[string]string {
+	settings := make(map[string]string, len(list))
+	for _, s := range list {
+		settings[s.name] = s.value
 	}
 	return settings
 }
 
 // SetSetting changes one of the server-wide settings.
 func (c *Catalog) SetSetting(ctx context.Context, name, value string) error {
-	err := c.db.Change(ctx, func(tx *sql.Tx) error {
-		if _, err := c.lock(ctx, tx); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	err := c.change(ctx, func(w *change) error {
+		before, err := settingTable.read(ctx, w, `WHERE name = $1`, name)
 		if err != nil {
 			return err
 		}
-		return c.note(ctx, tx, meta.Change{Setting: &meta.Setting{Name: name, Value: value}})
+		if err := settingTable.replace(ctx, w, before, []setting{{name, value}}); err != nil {
+			return err
+		}
+		return note(ctx, w, meta.Change{Setting: &meta.Setting{Name: name, Value: value}})
 	})
 	if err != nil {
 		return fmt.Errorf("setting %q: %w", name, err)

@@ -2,9 +2,8 @@ package tables
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/trellisdb/trellis/meta"
 )
@@ -12,8 +11,8 @@ import (
 // Commit carries out a change of the set of segments.
 func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot, error) {
 	var made meta.Snapshot
-	err := c.changeAs(ctx, commit.Epoch, func(tx *sql.Tx, _ counters) error {
-		last, err := latest(ctx, tx)
+	err := c.changeAs(ctx, commit.Epoch, func(w *change) error {
+		last, err := latest(ctx, w)
 		if err != nil {
 			return err
 		}
@@ -24,10 +23,10 @@ func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot
 		if commit.Edit != nil {
 			made.Edit = commit.Edit.ID
 		}
-		if err := c.insertSnapshots(ctx, tx, []meta.Snapshot{made}); err != nil {
+		if err := snapshotTable.insert(ctx, w, []meta.Snapshot{made}); err != nil {
 			return err
 		}
-		return c.carryOut(ctx, tx, &commit, made)
+		return c.carryOut(ctx, w, &commit, made)
 	})
 	if err != nil {
 		return meta.Snapshot{}, fmt.Errorf("commit: %w", err)
@@ -36,15 +35,15 @@ func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot
 }
 
 // carryOut makes the changes of a commit that makes a snapshot.
-func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit, made meta.Snapshot) error {
-	if err := c.checkNames(ctx, tx, commit); err != nil {
+func (c *Catalog) carryOut(ctx context.Context, w *change, commit *meta.Commit, made meta.Snapshot) error {
+	if err := c.checkNames(ctx, w, commit); err != nil {
 		return err
 	}
 	// Retiring comes first, so that a commit cannot retire what it adds.
-	if err := c.retire(ctx, tx, commit.Retire, made.ID); err != nil {
+	if err := c.retire(ctx, w, commit.Retire, made.ID); err != nil {
 		return err
 	}
-	if err := c.replace(ctx, tx, commit.Replace, made.Time); err != nil {
+	if err := c.replaceSegments(ctx, w, commit.Replace, made.Time); err != nil {
 		return err
 	}
 	add := make([]meta.Segment, len(commit.Add))
@@ -55,12 +54,12 @@ func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit,
 		}
 		add[i] = s
 	}
-	if err := c.insertSegments(ctx, tx, add); err != nil {
+	if err := insertSegments(ctx, w, add); err != nil {
 		return err
 	}
 	change := meta.Change{Snapshot: &made, Add: add, Retire: commit.Retire, Replace: commit.Replace}
 	if commit.Log != "" {
-		position, err := advance(ctx, tx, commit.Log, commit.Position)
+		position, err := advance(ctx, w, commit.Log, commit.Position)
 		if err != nil {
 			return err
 		}
@@ -69,16 +68,16 @@ func (c *Catalog) carryOut(ctx context.Context, tx *sql.Tx, commit *meta.Commit,
 	if commit.Edit != nil {
 		edit := *commit.Edit
 		edit.Snapshot, edit.Time = made.ID, made.Time
-		if err := c.insertNewEdit(ctx, tx, edit); err != nil {
+		if err := insertNewEdit(ctx, w, edit); err != nil {
 			return err
 		}
 		change.Edit = &edit
 	}
-	return c.note(ctx, tx, change)
+	return note(ctx, w, change)
 }
 
 // checkNames wraps ErrExists for the name of a new segment that is taken.
-func (c *Catalog) checkNames(ctx context.Context, tx *sql.Tx, commit *meta.Commit) error {
+func (c *Catalog) checkNames(ctx context.Context, q Queryer, commit *meta.Commit) error {
 	var names []string
 	for i := range commit.Add {
 		names = append(names, commit.Add[i].Name)
@@ -88,7 +87,7 @@ func (c *Catalog) checkNames(ctx context.Context, tx *sql.Tx, commit *meta.Commi
 			names = append(names, s.Name)
 		}
 	}
-	known, err := c.known(ctx, tx, names)
+	known, err := c.known(ctx, q, names)
 	if err != nil {
 		return err
 	}
@@ -102,7 +101,7 @@ func (c *Catalog) checkNames(ctx context.Context, tx *sql.Tx, commit *meta.Commi
 }
 
 // known returns those of the names that segments or garbage have.
-func (c *Catalog) known(ctx context.Context, tx *sql.Tx, names []string) (map[string]bool, error) {
+func (c *Catalog) known(ctx context.Context, q Queryer, names []string) (map[string]bool, error) {
 	known := map[string]bool{}
 	if len(names) == 0 {
 		return known, nil
@@ -112,7 +111,7 @@ func (c *Catalog) known(ctx context.Context, tx *sql.Tx, names []string) (map[st
 		return nil, err
 	}
 	among := c.dialect.Texts("$1")
-	found, err := query(ctx, tx, scanText, `SELECT name FROM segments WHERE name `+among+` UNION ALL SELECT name FROM garbage WHERE name `+among, text)
+	found, err := queryTexts(ctx, q, `SELECT name FROM segments WHERE name `+among+` UNION ALL SELECT name FROM garbage WHERE name `+among, text)
 	for _, name := range found {
 		known[name] = true
 	}
@@ -120,22 +119,17 @@ func (c *Catalog) known(ctx context.Context, tx *sql.Tx, names []string) (map[st
 }
 
 // retire ends the life of segments in a snapshot.
-func (c *Catalog) retire(ctx context.Context, tx *sql.Tx, names []string, snapshot int64) error {
+func (c *Catalog) retire(ctx context.Context, w *change, names []string, snapshot int64) error {
 	if len(names) == 0 {
 		return nil
 	}
-	text, err := array(names)
+	before, err := c.segmentsNamed(ctx, w, names)
 	if err != nil {
 		return err
 	}
-	where := ` WHERE name ` + c.dialect.Texts("$1")
-	segments, err := query(ctx, tx, scanSegment, selectSegments+where, text)
-	if err != nil {
-		return err
-	}
-	live := make(map[string]bool, len(segments))
-	for i := range segments {
-		live[segments[i].Name] = segments[i].Retired == 0 && !segments[i].History
+	live := make(map[string]bool, len(before))
+	for i := range before {
+		live[before[i].Name] = before[i].Retired == 0 && !before[i].History
 	}
 	for _, name := range names {
 		if !live[name] {
@@ -143,81 +137,79 @@ func (c *Catalog) retire(ctx context.Context, tx *sql.Tx, names []string, snapsh
 		}
 		live[name] = false
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE segments SET retired = $2`+where, text, snapshot)
-	return err
+	after := slices.Clone(before)
+	for i := range after {
+		after[i].Retired = snapshot
+	}
+	return segmentTable.replace(ctx, w, before, after)
 }
 
-// replace puts segments in the place of others, which become garbage.
-func (c *Catalog) replace(ctx context.Context, tx *sql.Tx, replacements []meta.Replacement, now int64) error {
-	if len(replacements) == 0 {
-		return nil
+// segmentsNamed returns the segments of those names that are there.
+func (c *Catalog) segmentsNamed(ctx context.Context, q Queryer, names []string) ([]storedSegment, error) {
+	text, err := array(names)
+	if err != nil {
+		return nil, err
 	}
+	return segmentTable.read(ctx, q, `WHERE name `+c.dialect.Texts("$1"), text)
+}
+
+// replaceSegments puts segments in the place of others, which become garbage.
+func (c *Catalog) replaceSegments(ctx context.Context, w *change, replacements []meta.Replacement, now int64) error {
 	old := make([]string, len(replacements))
 	for i, r := range replacements {
 		old[i] = r.Old
-		result, err := replaceOne(ctx, tx, r)
+		before, err := segmentTable.read(ctx, w, `WHERE name = $1`, r.Old)
 		if err != nil {
 			return fmt.Errorf("segment %s: %w", r.Old, err)
 		}
-		n, err := result.RowsAffected()
-		if err != nil {
-			return fmt.Errorf("segment %s: %w", r.Old, err)
-		}
-		if n != 1 {
+		if len(before) != 1 {
 			return fmt.Errorf("segment %s is to be replaced and is not there: %w", r.Old, meta.ErrNotFound)
 		}
+		if err := replaceOne(ctx, w, before, r.New); err != nil {
+			return fmt.Errorf("segment %s: %w", r.Old, err)
+		}
 	}
-	return c.insertGarbage(ctx, tx, old, now)
+	return garbageTable.insert(ctx, w, garbageOf(old, now))
 }
 
 // replaceOne gives the row of a segment to another one, or removes it.
-func replaceOne(ctx context.Context, tx *sql.Tx, r meta.Replacement) (sql.Result, error) {
-	s := r.New
-	if s == nil {
-		return tx.ExecContext(ctx, `DELETE FROM segments WHERE name = $1`, r.Old)
+func replaceOne(ctx context.Context, w *change, before []storedSegment, by *meta.Segment) error {
+	old := &before[0]
+	if by == nil {
+		return segmentTable.remove(ctx, w, before, `WHERE number = $1`, old.number)
 	}
-	return tx.ExecContext(ctx, `
-		UPDATE segments SET name = $1, size = $2, series = $3, blocks = $4, samples = $5, from_time = $6, to_time = $7, crc = $8, digest = $9 WHERE name = $10`,
-		s.Name, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), int64(s.Digest), r.Old)
+	after := storedSegment{old.number, *by}
+	after.Version, after.Created, after.Retired, after.History = old.Version, old.Created, old.Retired, old.History
+	return segmentTable.replace(ctx, w, before, []storedSegment{after})
 }
 
-func (c *Catalog) insertSnapshots(ctx context.Context, tx *sql.Tx, snapshots []meta.Snapshot) error {
-	_, err := c.insert(ctx, tx, `INSERT INTO snapshots (id, time, note, edit, kept)`, "", 5, len(snapshots), func(i int) ([]any, error) {
-		s := &snapshots[i]
-		return []any{s.ID, s.Time, s.Note, s.Edit, s.Kept}, nil
-	})
-	return err
-}
-
-func (c *Catalog) insertSegments(ctx context.Context, tx *sql.Tx, segments []meta.Segment) error {
-	_, err := c.insert(ctx, tx, `INSERT INTO segments (`+segmentColumns+`)`, "", 13, len(segments), func(i int) ([]any, error) {
-		s := &segments[i]
-		return []any{
-			s.Name, s.Version, s.Size, s.Series, s.Blocks, s.Samples, s.From, s.To, int64(s.CRC), s.Created, s.Retired, s.History, int64(s.Digest),
-		}, nil
-	})
-	return err
-}
-
-func (c *Catalog) insertGarbage(ctx context.Context, tx *sql.Tx, names []string, since int64) error {
-	_, err := c.insert(ctx, tx, `INSERT INTO garbage (name, since)`, "", 2, len(names), func(i int) ([]any, error) {
-		return []any{names[i], since}, nil
-	})
-	return err
+// insertSegments adds segments behind all others.
+func insertSegments(ctx context.Context, w *change, segments []meta.Segment) error {
+	if len(segments) == 0 {
+		return nil
+	}
+	number, err := w.number(segmentTable.name, len(segments))
+	if err != nil {
+		return err
+	}
+	list := make([]storedSegment, len(segments))
+	for i, s := range segments {
+		list[i] = storedSegment{number + int64(i), s}
+	}
+	return segmentTable.insert(ctx, w, list)
 }
 
 // insertNewEdit adds the record of an edit, or wraps ErrExists.
-func (c *Catalog) insertNewEdit(ctx context.Context, tx *sql.Tx, edit meta.Edit) error {
+func insertNewEdit(ctx context.Context, w *change, edit meta.Edit) error {
 	if edit.ID <= 0 {
 		return fmt.Errorf("edit %d: %w: reserve an id for it", edit.ID, meta.ErrInvalid)
 	}
-	var snapshot int64
-	err := tx.QueryRowContext(ctx, `SELECT snapshot FROM edits WHERE id = $1`, edit.ID).Scan(&snapshot)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return c.insertEdits(ctx, tx, []meta.Edit{edit})
-	case err != nil:
+	known, ok, err := editTable.first(ctx, w, `WHERE id = $1`, edit.ID)
+	if err != nil {
 		return err
 	}
-	return fmt.Errorf("edit %d, that of snapshot %d: %w", edit.ID, snapshot, meta.ErrExists)
+	if ok {
+		return fmt.Errorf("edit %d, that of snapshot %d: %w", edit.ID, known.Snapshot, meta.ErrExists)
+	}
+	return insertEdits(ctx, w, []meta.Edit{edit})
 }

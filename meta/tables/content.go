@@ -8,75 +8,68 @@ import (
 	"github.com/trellisdb/trellis/meta"
 )
 
-const selectLogs = `SELECT id, position FROM logs ORDER BY id`
-
-func scanLog(rows *sql.Rows) (log meta.Log, err error) {
-	var bits int64
-	err = rows.Scan(&log.ID, &bits)
-	log.Position = uint64(bits)
-	return log, err
-}
-
 // Export returns all that the catalog holds.
 func (c *Catalog) Export(ctx context.Context) (meta.Content, error) {
-	content, err := view(ctx, c, func(tx *sql.Tx) (content meta.Content, err error) {
-		row, err := readCounters(ctx, tx, "")
-		if err != nil {
-			return content, err
-		}
-		content.ID, content.Epoch, content.NextEdit = row.id, row.epoch, row.nextEdit
-		if err := tx.QueryRowContext(ctx, `SELECT changes, head FROM catalog`).Scan(&content.Changes, &content.Head); err != nil {
-			return content, err
-		}
-		if content.Series, err = query(ctx, tx, scanSeries, selectSeries+` ORDER BY id`); err != nil {
-			return content, err
-		}
-		if content.Snapshots, err = query(ctx, tx, scanSnapshot, selectSnapshots+` ORDER BY id`); err != nil {
-			return content, err
-		}
-		if content.Segments, err = query(ctx, tx, scanSegment, selectSegments+` ORDER BY number`); err != nil {
-			return content, err
-		}
-		if content.Edits, err = editsWhere(ctx, tx, "TRUE"); err != nil {
-			return content, err
-		}
-		if content.Pins, err = query(ctx, tx, scanPin, selectPins); err != nil {
-			return content, err
-		}
-		if content.Logs, err = query(ctx, tx, scanLog, selectLogs); err != nil {
-			return content, err
-		}
-		settings, err := query(ctx, tx, scanSetting, selectSettings)
-		content.Settings = settingsOf(settings)
-		return content, err
-	})
+	content, err := view(ctx, c, func(tx *sql.Tx) (meta.Content, error) { return readContent(ctx, tx) })
 	if err != nil {
 		return meta.Content{}, fmt.Errorf("export: %w", err)
 	}
 	return content, nil
 }
 
+// readContent returns all that the catalog holds, and makes sure that nothing is missing.
+func readContent(ctx context.Context, tx *sql.Tx) (content meta.Content, err error) {
+	row, err := readCounters(ctx, tx, "")
+	if err != nil {
+		return content, err
+	}
+	content.ID, content.Epoch, content.NextEdit, content.Changes, content.Head = row.id, row.epoch, row.nextEdit, row.changes, row.head
+	series, err := seriesTable.all(ctx, tx, "id")
+	if err != nil {
+		return content, err
+	}
+	for i := range series {
+		content.Series = append(content.Series, series[i].Series)
+	}
+	if content.Snapshots, err = snapshotTable.all(ctx, tx, "id"); err != nil {
+		return content, err
+	}
+	segments, err := segmentTable.all(ctx, tx, "number")
+	if err != nil {
+		return content, err
+	}
+	content.Segments = segmentsOf(segments)
+	if content.Edits, err = trail(ctx, tx, row.trail); err != nil {
+		return content, err
+	}
+	if content.Pins, err = pinTable.all(ctx, tx, "name"); err != nil {
+		return content, err
+	}
+	if content.Logs, err = logTable.all(ctx, tx, "id"); err != nil {
+		return content, err
+	}
+	settings, err := settingTable.all(ctx, tx, "name")
+	content.Settings = settingsOf(settings)
+	return content, err
+}
+
 // Import fills a catalog in which there is nothing.
 func (c *Catalog) Import(ctx context.Context, content meta.Content) error {
-	err := c.db.Change(ctx, func(tx *sql.Tx) error {
-		row, err := c.lock(ctx, tx)
+	err := c.change(ctx, func(w *change) error {
+		generation, err := nextGeneration(ctx, w)
 		if err != nil {
 			return err
 		}
-		generation, err := nextGeneration(ctx, tx)
-		if err != nil {
+		if err := checkEmpty(ctx, w); err != nil {
 			return err
 		}
-		if err := checkEmpty(ctx, tx, row); err != nil {
+		if err := fillCounters(ctx, w, &content); err != nil {
 			return err
 		}
-		if err := fillCounters(ctx, tx, row, &content); err != nil {
+		if _, err := insertSeries(ctx, w, stored(content.Series, generation)); err != nil {
 			return err
 		}
-		if _, err := c.insertSeries(ctx, tx, content.Series, generation); err != nil {
-			return err
-		}
-		return c.fill(ctx, tx, &content)
+		return fill(ctx, w, &content)
 	})
 	if err != nil {
 		return fmt.Errorf("import: %w", err)
@@ -84,30 +77,24 @@ func (c *Catalog) Import(ctx context.Context, content meta.Content) error {
 	return nil
 }
 
-// Replace fills a catalog whose content is given up.
+// Replace fills a catalog whose content is given up, whatever state it is in.
 func (c *Catalog) Replace(ctx context.Context, content meta.Content) error {
 	err := c.db.Change(ctx, func(tx *sql.Tx) error {
-		row, err := c.lock(ctx, tx)
+		w := &change{Tx: tx, dialect: &c.dialect, totals: make(totals)}
+		generation, err := w.clear(ctx)
 		if err != nil {
 			return err
 		}
-		generation, err := nextGeneration(ctx, tx)
-		if err != nil {
+		if err := fillCounters(ctx, w, &content); err != nil {
 			return err
 		}
-		// Those that refer to others go first.
-		for _, table := range []string{"edit_ranges", "edits", "pins", "segments", "snapshots", "garbage", "logs", "settings", "journal", "writers", "series"} {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table); err != nil {
-				return err
-			}
-		}
-		if err := fillCounters(ctx, tx, row, &content); err != nil {
+		if _, err := insertSeries(ctx, w, stored(content.Series, generation)); err != nil {
 			return err
 		}
-		if _, err := c.insertSeries(ctx, tx, content.Series, generation); err != nil {
+		if err := fill(ctx, w, &content); err != nil {
 			return err
 		}
-		return c.fill(ctx, tx, &content)
+		return w.finish(ctx)
 	})
 	if err != nil {
 		return fmt.Errorf("replace: %w", err)
@@ -118,73 +105,99 @@ func (c *Catalog) Replace(ctx context.Context, content meta.Content) error {
 	return nil
 }
 
+// clear takes all rows out, but for the database's id, and returns the generation of
+// what comes after them.
+func (w *change) clear(ctx context.Context) (int64, error) {
+	if _, err := w.ExecContext(ctx, `UPDATE catalog SET one = 1`); err != nil { // the lock
+		return 0, err
+	}
+	rows, err := counterTable.unsummed(ctx, w)
+	if err != nil {
+		return 0, err
+	}
+	if len(rows) > 0 {
+		w.row.id = rows[0].id
+	}
+	var g generations
+	before, err := generationTable.unsummed(ctx, w)
+	if err != nil {
+		return 0, err
+	}
+	if len(before) > 0 {
+		g.generation = before[0].generation
+	}
+	g.generation++
+	// Those that refer to others go first.
+	for _, table := range []string{"edit_ranges", "edits", "pins", "segments", "snapshots", "garbage", "logs", "settings", "journal", "writers", "series"} {
+		if _, err := w.ExecContext(ctx, `DELETE FROM `+table); err != nil {
+			return 0, err
+		}
+	}
+	return g.generation, generationTable.overwrite(ctx, w, []generations{g})
+}
+
 // checkEmpty wraps ErrExists where there is something in the catalog.
-func checkEmpty(ctx context.Context, tx *sql.Tx, row counters) error {
+func checkEmpty(ctx context.Context, w *change) error {
 	for _, table := range []string{"series", "snapshots", "segments", "edits", "pins", "garbage", "logs", "settings"} {
 		var n int64
-		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+		if err := w.QueryRowContext(ctx, `SELECT count(*) FROM `+table).Scan(&n); err != nil {
 			return err
 		}
 		if n > 0 {
 			return fmt.Errorf("the catalog is not empty: %d %s: %w", n, table, meta.ErrExists)
 		}
 	}
-	if row.epoch > 0 || row.nextEdit > 1 {
+	if row := w.row; row.epoch > 0 || row.nextEdit > 1 {
 		return fmt.Errorf("the catalog is not empty: it has had %d writers: %w", row.epoch, meta.ErrExists)
 	}
 	return nil
 }
 
 // fillCounters makes the ids go on behind those of the content.
-func fillCounters(ctx context.Context, tx *sql.Tx, row counters, content *meta.Content) error {
-	row.epoch, row.nextEdit = content.Epoch, max(1, content.NextEdit)
+func fillCounters(ctx context.Context, w *change, content *meta.Content) error {
+	row := &w.row
+	row.epoch, row.nextEdit, row.lease = content.Epoch, max(1, content.NextEdit), meta.Lease{}
 	if content.ID != "" {
 		row.id = content.ID
 	}
 	for i := range content.Edits {
 		row.nextEdit = max(row.nextEdit, content.Edits[i].ID+1)
 	}
-	head := content.Head
+	row.journal = journal{changes: content.Changes, head: content.Head}
 	if content.Changes == 0 {
-		head = row.id
+		row.head = row.id
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE catalog SET id = $1, epoch = $2, next_edit = $3, holder = NULL, log = '', expires = 0, changes = $4, head = $5, trimmed = 0`,
-		row.id, row.epoch, row.nextEdit, content.Changes, head)
+	g, err := one(ctx, w, &generationTable, "")
 	if err != nil {
 		return err
 	}
-	next := int64(1)
+	g.nextSeries = 1
 	for i := range content.Series {
-		next = max(next, content.Series[i].ID+1)
+		g.nextSeries = max(g.nextSeries, content.Series[i].ID+1)
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE generation SET next_series = $1`, next)
-	return err
+	return generationTable.overwrite(ctx, w, []generations{g})
 }
 
 // fill adds the rows of all tables but series.
-func (c *Catalog) fill(ctx context.Context, tx *sql.Tx, content *meta.Content) error {
-	if err := c.insertSnapshots(ctx, tx, content.Snapshots); err != nil {
+func fill(ctx context.Context, w *change, content *meta.Content) error {
+	if err := snapshotTable.insert(ctx, w, content.Snapshots); err != nil {
 		return err
 	}
-	if err := c.insertSegments(ctx, tx, content.Segments); err != nil {
+	if err := insertSegments(ctx, w, content.Segments); err != nil {
 		return err
 	}
-	if err := c.insertEdits(ctx, tx, content.Edits); err != nil {
+	if err := insertEdits(ctx, w, content.Edits); err != nil {
 		return err
 	}
-	if _, err := c.insertPins(ctx, tx, content.Pins); err != nil {
+	if err := pinTable.insert(ctx, w, content.Pins); err != nil {
 		return err
 	}
-	_, err := c.insert(ctx, tx, `INSERT INTO logs (id, position)`, "", 2, len(content.Logs), func(i int) ([]any, error) {
-		return []any{content.Logs[i].ID, int64(content.Logs[i].Position)}, nil
-	})
-	if err != nil {
+	if err := logTable.insert(ctx, w, content.Logs); err != nil {
 		return err
 	}
+	var settings []setting
 	for name, value := range content.Settings {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2)`, name, value); err != nil {
-			return fmt.Errorf("setting %q: %w", name, err)
-		}
+		settings = append(settings, setting{name, value})
 	}
-	return nil
+	return settingTable.insert(ctx, w, settings)
 }

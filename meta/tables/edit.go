@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 )
 
@@ -14,10 +16,10 @@ func (c *Catalog) ReserveEdits(ctx context.Context, epoch int64, n int) (first i
 	if n < 1 {
 		return 0, fmt.Errorf("reserve edits: %w: %d ids are none: ask for one at least", meta.ErrInvalid, n)
 	}
-	err = c.changeAs(ctx, epoch, func(tx *sql.Tx, row counters) error {
-		first = row.nextEdit
-		_, err := tx.ExecContext(ctx, `UPDATE catalog SET next_edit = $1`, first+int64(n))
-		return err
+	err = c.changeAs(ctx, epoch, func(w *change) error {
+		first = w.row.nextEdit
+		w.row.nextEdit += int64(n)
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("reserve edits: %w", err)
@@ -30,7 +32,16 @@ func (c *Catalog) Edits(ctx context.Context, filter meta.EditFilter) ([]meta.Edi
 	where, args, err := c.chosen(filter)
 	if err == nil {
 		var edits []meta.Edit
-		edits, err = view(ctx, c, func(tx *sql.Tx) ([]meta.Edit, error) { return editsWhere(ctx, tx, where, args...) })
+		edits, err = view(ctx, c, func(tx *sql.Tx) ([]meta.Edit, error) {
+			if len(args) > 0 {
+				return editsWhere(ctx, tx, where, args...)
+			}
+			row, err := readCounters(ctx, tx, "")
+			if err != nil {
+				return nil, err
+			}
+			return trail(ctx, tx, row.trail)
+		})
 		if err == nil {
 			return edits, nil
 		}
@@ -78,63 +89,137 @@ func (c *Catalog) chosen(filter meta.EditFilter) (where string, args []any, err 
 
 // editsWhere returns the edits for which a condition on e holds, and their ranges.
 func editsWhere(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]meta.Edit, error) {
-	edits, err := query(ctx, tx, scanEdit, `
-		SELECT e.id, e.snapshot, s.time, e.kind, e.who, e.reason, e.source, e.inserted, e.replaced, e.deleted
-		FROM edits e JOIN snapshots s ON s.id = e.snapshot WHERE `+where+` ORDER BY e.id`, args...)
-	if err != nil || len(edits) == 0 {
+	stored, err := editTable.read(ctx, tx, `e WHERE `+where+` ORDER BY id`, args...)
+	if err != nil || len(stored) == 0 {
 		return nil, err
 	}
-	ranges, err := query(ctx, tx, scanRange, `
-		SELECT edit, series, from_time, to_time, inserted, replaced, deleted FROM edit_ranges
-		WHERE edit IN (SELECT e.id FROM edits e WHERE `+where+`) ORDER BY edit, series, from_time, number`, args...)
+	edits, _, err := withRanges(ctx, tx, stored, where, args...)
+	return edits, err
+}
+
+// trail returns all edits, after it has made sure that they are the whole trail.
+func trail(ctx context.Context, tx *sql.Tx, head int64) ([]meta.Edit, error) {
+	stored, err := editTable.all(ctx, tx, "id")
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTrail(stored, head); err != nil {
+		return nil, err
+	}
+	edits, sums, err := withRanges(ctx, tx, stored, "TRUE")
+	if err != nil {
+		return nil, err
+	}
+	return edits, rangeTable.checkTotal(ctx, tx, sums)
+}
+
+// withRanges returns the edits for which a condition on e holds with their times and
+// ranges, and the total of all these.
+func withRanges(ctx context.Context, tx *sql.Tx, stored []storedEdit, where string, args ...any) ([]meta.Edit, total, error) {
+	made, err := snapshotTable.read(ctx, tx, `WHERE id IN (SELECT e.snapshot FROM edits e WHERE `+where+`)`, args...)
+	if err != nil {
+		return nil, total{}, err
+	}
+	times := make(map[int64]int64, len(made))
+	for i := range made {
+		times[made[i].ID] = made[i].Time
+	}
+	ranges, err := rangesWhere(ctx, tx, nil, `WHERE edit IN (SELECT e.id FROM edits e WHERE `+where+`)`, args...)
+	if err != nil {
+		return nil, total{}, err
+	}
+	var edits []meta.Edit
+	for i := range stored {
+		e := &stored[i]
+		time, ok := times[e.Snapshot]
+		if !ok {
+			return nil, total{}, fmt.Errorf("table edits, row %d: %w: its snapshot %d is missing", e.ID, columnar.ErrCorrupt, e.Snapshot)
+		}
+		if err := e.checkRanges(ranges); err != nil {
+			return nil, total{}, err
+		}
+		e.Time, e.Ranges = time, ranges.of[e.ID]
+		edits = append(edits, e.Edit)
+	}
+	return edits, ranges.total, nil
+}
+
+// editRanges are ranges by edit, and what the sums of each edit's add up to.
+type editRanges struct {
+	total
+	of   map[int64][]meta.EditRange
+	sums map[int64]int64
+}
+
+// rangesWhere returns the ranges that a condition chooses.
+func rangesWhere(ctx context.Context, q Queryer, damaged func(error), where string, args ...any) (editRanges, error) {
+	ranges := editRanges{of: make(map[int64][]meta.EditRange), sums: make(map[int64]int64)}
+	var err error
+	ranges.total, err = rangeTable.each(ctx, q, damaged, func(r storedRange, sum int64) error {
+		ranges.of[r.edit] = append(ranges.of[r.edit], r.EditRange)
+		ranges.sums[r.edit] += sum
+		return nil
+	}, where+` ORDER BY edit, series, from_time, number`, args...)
+	return ranges, err
+}
+
+// checkRanges wraps columnar.ErrCorrupt where the ranges are not those of the edit.
+func (e *storedEdit) checkRanges(ranges editRanges) error {
+	if ranges.sums[e.ID] == e.ranges {
+		return nil
+	}
+	return fmt.Errorf("table edits, row %d: %w: its ranges are not those that were written", e.ID, columnar.ErrCorrupt)
+}
+
+// checkTrail wraps columnar.ErrCorrupt where edits are not the whole trail, up to the
+// head that the catalog knows.
+func checkTrail(edits []storedEdit, head int64) error {
+	edits = slices.Clone(edits)
+	slices.SortFunc(edits, trailOrder)
+	last := int64(0)
 	for i := range edits {
 		e := &edits[i]
-		for len(ranges) > 0 && ranges[0].edit == e.ID {
-			e.Ranges = append(e.Ranges, ranges[0].EditRange)
-			ranges = ranges[1:]
+		if e.previous != last {
+			return fmt.Errorf("table edits, row %d: %w: the trail is broken before it: the edit that it follows was changed or taken out, or one was put in", e.ID, columnar.ErrCorrupt)
 		}
+		last = editTable.sumOf(e)
 	}
-	return edits, nil
+	if last != head {
+		return fmt.Errorf("table edits: %w: the trail does not end with the edit that was its last", columnar.ErrCorrupt)
+	}
+	return nil
 }
 
-func scanEdit(rows *sql.Rows) (e meta.Edit, err error) {
-	err = rows.Scan(&e.ID, &e.Snapshot, &e.Time, &e.Kind, &e.Who, &e.Reason, &e.Source, &e.Inserted, &e.Replaced, &e.Deleted)
-	return e, err
-}
-
-// rangeOf is a range and the edit that it belongs to.
-type rangeOf struct {
-	edit int64
-	meta.EditRange
-}
-
-func scanRange(rows *sql.Rows) (r rangeOf, err error) {
-	err = rows.Scan(&r.edit, &r.Series, &r.From, &r.To, &r.Inserted, &r.Replaced, &r.Deleted)
-	return r, err
-}
-
-func (c *Catalog) insertEdits(ctx context.Context, tx *sql.Tx, edits []meta.Edit) error {
-	_, err := c.insert(ctx, tx, `INSERT INTO edits (id, snapshot, kind, who, reason, source, inserted, replaced, deleted)`, "", 9, len(edits),
-		func(i int) ([]any, error) {
-			e := &edits[i]
-			return []any{e.ID, e.Snapshot, int64(e.Kind), e.Who, e.Reason, e.Source, e.Inserted, e.Replaced, e.Deleted}, nil
-		})
+// insertEdits adds edits at the end of the trail.
+func insertEdits(ctx context.Context, w *change, edits []meta.Edit) error {
+	if len(edits) == 0 {
+		return nil
+	}
+	n := 0
+	for i := range edits {
+		n += len(edits[i].Ranges)
+	}
+	number, err := w.number(rangeTable.name, n)
 	if err != nil {
 		return err
 	}
-	var ranges []rangeOf
+	var ranges []storedRange
+	stored := make([]storedEdit, len(edits))
 	for i := range edits {
+		stored[i].Edit = edits[i]
 		for _, r := range edits[i].Ranges {
-			ranges = append(ranges, rangeOf{edits[i].ID, r})
+			added := storedRange{number + int64(len(ranges)), edits[i].ID, r}
+			stored[i].ranges += rangeTable.sumOf(&added)
+			ranges = append(ranges, added)
 		}
 	}
-	_, err = c.insert(ctx, tx, `INSERT INTO edit_ranges (edit, series, from_time, to_time, inserted, replaced, deleted)`, "", 7, len(ranges),
-		func(i int) ([]any, error) {
-			r := &ranges[i]
-			return []any{r.edit, r.Series, r.From, r.To, r.Inserted, r.Replaced, r.Deleted}, nil
-		})
-	return err
+	slices.SortFunc(stored, trailOrder)
+	for i := range stored {
+		stored[i].previous = w.row.trail
+		w.row.trail = editTable.sumOf(&stored[i])
+	}
+	if err := editTable.insert(ctx, w, stored); err != nil {
+		return err
+	}
+	return rangeTable.insert(ctx, w, ranges)
 }

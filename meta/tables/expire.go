@@ -2,33 +2,30 @@ package tables
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/trellisdb/trellis/meta"
 )
 
 // Pin keeps a snapshot under a name.
 func (c *Catalog) Pin(ctx context.Context, pin meta.Pin) error {
-	err := c.db.Change(ctx, func(tx *sql.Tx) error {
-		if _, err := c.lock(ctx, tx); err != nil {
-			return err
-		}
+	err := c.change(ctx, func(w *change) error {
 		if pin.Name == "" {
 			return fmt.Errorf("%w: the name is empty: give one", meta.ErrInvalid)
 		}
-		if err := checkKept(ctx, tx, pin.Snapshot); err != nil {
+		if err := checkKept(ctx, w, pin.Snapshot); err != nil {
 			return fmt.Errorf("snapshot %d: %w", pin.Snapshot, err)
 		}
-		n, err := c.insertPins(ctx, tx, []meta.Pin{pin})
+		n, err := insertPins(ctx, w, []meta.Pin{pin})
 		if err == nil && n == 0 {
 			err = meta.ErrExists
 		}
 		if err != nil {
 			return err
 		}
-		return c.note(ctx, tx, meta.Change{Pin: &pin})
+		return note(ctx, w, meta.Change{Pin: &pin})
 	})
 	if err != nil {
 		return fmt.Errorf("pin %q: %w", pin.Name, err)
@@ -37,31 +34,24 @@ func (c *Catalog) Pin(ctx context.Context, pin meta.Pin) error {
 }
 
 // insertPins adds pins whose names are free, and returns how many.
-func (c *Catalog) insertPins(ctx context.Context, tx *sql.Tx, pins []meta.Pin) (int64, error) {
-	return c.insert(ctx, tx, `INSERT INTO pins (name, snapshot, who, created)`, `ON CONFLICT (name) DO NOTHING`, 4, len(pins), func(i int) ([]any, error) {
-		p := &pins[i]
-		return []any{p.Name, p.Snapshot, p.Who, p.Created}, nil
-	})
+func insertPins(ctx context.Context, w *change, pins []meta.Pin) (int64, error) {
+	return pinTable.insertFree(ctx, w, pins, `ON CONFLICT (name) DO NOTHING`)
 }
 
 // Unpin takes a name away.
 func (c *Catalog) Unpin(ctx context.Context, name string) error {
-	err := c.db.Change(ctx, func(tx *sql.Tx) error {
-		if _, err := c.lock(ctx, tx); err != nil {
-			return err
-		}
-		result, err := tx.ExecContext(ctx, `DELETE FROM pins WHERE name = $1`, name)
+	err := c.change(ctx, func(w *change) error {
+		pins, err := pinTable.read(ctx, w, `WHERE name = $1`, name)
 		if err != nil {
 			return err
 		}
-		n, err := result.RowsAffected()
-		if err == nil && n == 0 {
-			err = meta.ErrNotFound
+		if len(pins) == 0 {
+			return meta.ErrNotFound
 		}
-		if err != nil {
+		if err := pinTable.remove(ctx, w, pins, `WHERE name = $1`, name); err != nil {
 			return err
 		}
-		return c.note(ctx, tx, meta.Change{Unpin: name})
+		return note(ctx, w, meta.Change{Unpin: name})
 	})
 	if err != nil {
 		return fmt.Errorf("pin %q: %w", name, err)
@@ -69,16 +59,9 @@ func (c *Catalog) Unpin(ctx context.Context, name string) error {
 	return nil
 }
 
-const selectPins = `SELECT name, snapshot, who, created FROM pins ORDER BY name`
-
-func scanPin(rows *sql.Rows) (p meta.Pin, err error) {
-	err = rows.Scan(&p.Name, &p.Snapshot, &p.Who, &p.Created)
-	return p, err
-}
-
 // Pins returns all pins in order of name.
 func (c *Catalog) Pins(ctx context.Context) ([]meta.Pin, error) {
-	pins, err := list(ctx, c, scanPin, selectPins)
+	pins, err := all(ctx, c, &pinTable, "name")
 	if err != nil {
 		return nil, fmt.Errorf("pins: %w", err)
 	}
@@ -91,13 +74,13 @@ var errDryRun = errors.New("a dry run")
 // Expire gives up snapshots and the segments that only they have.
 func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, error) {
 	var expired meta.Expired
-	err := c.changeAs(ctx, e.Epoch, func(tx *sql.Tx, _ counters) (err error) {
+	err := c.changeAs(ctx, e.Epoch, func(w *change) (err error) {
 		expired = meta.Expired{}
 		var change meta.Change
-		if change.GaveUp, expired.Snapshots, err = giveUp(ctx, tx, e.KeepFrom); err != nil {
+		if change.GaveUp, expired.Snapshots, err = giveUp(ctx, w, e.KeepFrom); err != nil {
 			return err
 		}
-		if expired.Segments, err = c.discard(ctx, tx, e.Now); err != nil {
+		if expired.Segments, err = discard(ctx, w, e.Now); err != nil {
 			return err
 		}
 		if e.DryRun {
@@ -107,7 +90,7 @@ func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, erro
 			return nil
 		}
 		change.Unlinked = expired.Segments
-		return c.note(ctx, tx, change)
+		return note(ctx, w, change)
 	})
 	if err != nil && !errors.Is(err, errDryRun) {
 		return meta.Expired{}, fmt.Errorf("expire: %w", err)
@@ -118,42 +101,52 @@ func (c *Catalog) Expire(ctx context.Context, e meta.Expiry) (meta.Expired, erro
 // giveUp gives up the snapshots that are older than the last one at or before an
 // instant, but for the newest one and those pinned, and returns the first that is kept
 // and how many were given up.
-func giveUp(ctx context.Context, tx *sql.Tx, keepFrom int64) (from, n int64, err error) {
-	first, ok, err := at(ctx, tx, keepFrom)
+func giveUp(ctx context.Context, w *change, keepFrom int64) (from, n int64, err error) {
+	first, ok, err := at(ctx, w, keepFrom)
 	if err != nil || !ok {
 		return 0, 0, err
 	}
-	result, err := tx.ExecContext(ctx, `UPDATE snapshots SET kept = FALSE WHERE kept AND id < $1 AND id NOT IN (SELECT snapshot FROM pins)`, first.ID)
+	before, err := snapshotTable.read(ctx, w, `WHERE kept AND id < $1 AND id NOT IN (SELECT snapshot FROM pins)`, first.ID)
 	if err != nil {
 		return 0, 0, err
 	}
-	n, err = result.RowsAffected()
-	return first.ID, n, err
+	after := slices.Clone(before)
+	for i := range after {
+		after[i].Kept = false
+	}
+	return first.ID, int64(len(after)), snapshotTable.replace(ctx, w, before, after)
 }
 
 // discard makes garbage of the retired segments that no kept snapshot has, and
 // returns their names in the order in which they were added.
-func (c *Catalog) discard(ctx context.Context, tx *sql.Tx, now int64) ([]string, error) {
-	const unneeded = ` FROM segments WHERE retired > 0 AND NOT history
+func discard(ctx context.Context, w *change, now int64) ([]string, error) {
+	const unneeded = `WHERE retired > 0 AND NOT history
 		AND NOT EXISTS (SELECT 1 FROM snapshots s WHERE s.kept AND s.id >= segments.created AND s.id < segments.retired)`
-	names, err := query(ctx, tx, scanText, `SELECT name`+unneeded+` ORDER BY number`)
-	if err != nil || len(names) == 0 {
+	segments, err := segmentTable.read(ctx, w, unneeded+` ORDER BY number`)
+	if err != nil || len(segments) == 0 {
 		return nil, err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE`+unneeded); err != nil {
+	if err := segmentTable.remove(ctx, w, segments, unneeded); err != nil {
 		return nil, err
 	}
-	return names, c.insertGarbage(ctx, tx, names, now)
+	names := make([]string, len(segments))
+	for i := range segments {
+		names[i] = segments[i].Name
+	}
+	return names, garbageTable.insert(ctx, w, garbageOf(names, now))
 }
 
-func scanGarbage(rows *sql.Rows) (g meta.Garbage, err error) {
-	err = rows.Scan(&g.Name, &g.Since)
-	return g, err
+func garbageOf(names []string, since int64) []meta.Garbage {
+	garbage := make([]meta.Garbage, len(names))
+	for i, name := range names {
+		garbage[i] = meta.Garbage{Name: name, Since: since}
+	}
+	return garbage
 }
 
 // Garbage returns the objects that may be deleted from the bucket.
 func (c *Catalog) Garbage(ctx context.Context) ([]meta.Garbage, error) {
-	garbage, err := list(ctx, c, scanGarbage, `SELECT name, since FROM garbage ORDER BY name`)
+	garbage, err := all(ctx, c, &garbageTable, "name")
 	if err != nil {
 		return nil, fmt.Errorf("garbage: %w", err)
 	}
@@ -163,8 +156,8 @@ func (c *Catalog) Garbage(ctx context.Context) ([]meta.Garbage, error) {
 // Condemn makes garbage of objects that the catalog does not know.
 func (c *Catalog) Condemn(ctx context.Context, epoch int64, names []string, now int64) ([]string, error) {
 	var condemned []string
-	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error {
-		known, err := c.known(ctx, tx, names)
+	err := c.changeAs(ctx, epoch, func(w *change) error {
+		known, err := c.known(ctx, w, names)
 		if err != nil {
 			return err
 		}
@@ -175,7 +168,7 @@ func (c *Catalog) Condemn(ctx context.Context, epoch int64, names []string, now 
 				known[name] = true
 			}
 		}
-		return c.insertGarbage(ctx, tx, condemned, now)
+		return garbageTable.insert(ctx, w, garbageOf(condemned, now))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("condemn: %w", err)
@@ -187,9 +180,13 @@ func (c *Catalog) Condemn(ctx context.Context, epoch int64, names []string, now 
 func (c *Catalog) Forget(ctx context.Context, epoch int64, names []string) error {
 	text, err := array(names)
 	if err == nil {
-		err = c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error {
-			_, err := tx.ExecContext(ctx, `DELETE FROM garbage WHERE name `+c.dialect.Texts("$1"), text)
-			return err
+		err = c.changeAs(ctx, epoch, func(w *change) error {
+			where := `WHERE name ` + c.dialect.Texts("$1")
+			garbage, err := garbageTable.read(ctx, w, where, text)
+			if err != nil {
+				return err
+			}
+			return garbageTable.remove(ctx, w, garbage, where, text)
 		})
 	}
 	if err != nil {

@@ -2,45 +2,36 @@ package tables
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"time"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 )
 
-// counters is the row of the table catalog.
-type counters struct {
-	id       string
-	epoch    int64 // newest that was given out
-	nextEdit int64
-	lease    meta.Lease // of epoch 0 when there is none
+// readCounters returns the row of the table catalog.
+func readCounters(ctx context.Context, q Queryer, lock string) (counters, error) {
+	return one(ctx, q, &counterTable, lock)
 }
 
-// lock makes other changes wait for this one and returns the counters.
-func (c *Catalog) lock(ctx context.Context, tx *sql.Tx) (counters, error) {
-	return readCounters(ctx, tx, c.dialect.Lock)
-}
-
-func readCounters(ctx context.Context, q Queryer, lock string) (row counters, err error) {
-	var holder *string // of nobody, when the newest epoch was given out by another catalog
-	err = q.QueryRowContext(ctx, `SELECT id, epoch, next_edit, holder, log, expires FROM catalog `+lock).
-		Scan(&row.id, &row.epoch, &row.nextEdit, &holder, &row.lease.Log, &row.lease.Expires)
-	if holder != nil {
-		row.lease.Epoch, row.lease.Holder = row.epoch, *holder
+// one returns the row of a table that has one.
+func one[T any](ctx context.Context, q Queryer, t *table[T], rest string) (v T, err error) {
+	list, err := t.read(ctx, q, rest)
+	if err == nil && len(list) != 1 {
+		err = fmt.Errorf("table %s: %w: it has %d rows, and must have one", t.name, columnar.ErrCorrupt, len(list))
 	}
-	return row, err
+	if err != nil {
+		return v, err
+	}
+	return list[0], nil
 }
 
 // changeAs runs f in a transaction of the writer with an epoch, or wraps ErrConflict
 // when that is not the newest one (M2).
-func (c *Catalog) changeAs(ctx context.Context, epoch int64, f func(*sql.Tx, counters) error) error {
-	return c.db.Change(ctx, func(tx *sql.Tx) error {
-		row, err := c.lock(ctx, tx)
-		if err != nil {
-			return err
-		}
+func (c *Catalog) changeAs(ctx context.Context, epoch int64, f func(*change) error) error {
+	return c.change(ctx, func(w *change) error {
+		row := &w.row
 		if err := c.sameDatabase(row.id); err != nil {
 			return err
 		}
@@ -50,7 +41,7 @@ func (c *Catalog) changeAs(ctx context.Context, epoch int64, f func(*sql.Tx, cou
 		case epoch != row.lease.Epoch:
 			return fmt.Errorf("epoch %d is not %d, that of %q: %w", epoch, row.lease.Epoch, row.lease.Holder, meta.ErrConflict)
 		}
-		return f(tx, row)
+		return f(w)
 	})
 }
 
@@ -92,14 +83,14 @@ func (c *Catalog) sameDatabase(id string) error {
 
 // NewLog returns the id of a new write-ahead log.
 func (c *Catalog) NewLog(ctx context.Context) (id string, err error) {
-	err = c.db.Change(ctx, func(tx *sql.Tx) error {
-		if _, err := c.lock(ctx, tx); err != nil {
+	err = c.change(ctx, func(w *change) error {
+		if err := w.QueryRowContext(ctx, `SELECT `+c.dialect.Random).Scan(&id); err != nil {
 			return err
 		}
-		if err := tx.QueryRowContext(ctx, `INSERT INTO logs (id, position) VALUES (`+c.dialect.Random+`, 0) RETURNING id`).Scan(&id); err != nil {
+		if err := logTable.insert(ctx, w, []meta.Log{{ID: id}}); err != nil {
 			return err
 		}
-		return c.note(ctx, tx, meta.Change{Log: &meta.Log{ID: id}})
+		return note(ctx, w, meta.Change{Log: &meta.Log{ID: id}})
 	})
 	if err != nil {
 		return "", fmt.Errorf("new log: %w", err)
@@ -109,8 +100,9 @@ func (c *Catalog) NewLog(ctx context.Context) (id string, err error) {
 
 // Position returns the position up to which segments hold the records of a log.
 func (c *Catalog) Position(ctx context.Context, log string) (position uint64, err error) {
-	err = c.db.Read(ctx, func(q Queryer) (err error) {
-		position, err = logPosition(ctx, q, log)
+	err = c.db.Read(ctx, func(q Queryer) error {
+		known, err := logOf(ctx, q, log)
+		position = known.Position
 		return err
 	})
 	if err != nil {
@@ -119,41 +111,37 @@ func (c *Catalog) Position(ctx context.Context, log string) (position uint64, er
 	return position, nil
 }
 
-func logPosition(ctx context.Context, q Queryer, log string) (uint64, error) {
-	var bits int64
-	err := q.QueryRowContext(ctx, `SELECT position FROM logs WHERE id = $1`, log).Scan(&bits)
-	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("log %q: %w", log, meta.ErrNotFound)
+func logOf(ctx context.Context, q Queryer, id string) (meta.Log, error) {
+	log, ok, err := logTable.first(ctx, q, `WHERE id = $1`, id)
+	if err == nil && !ok {
+		err = meta.ErrNotFound
 	}
 	if err != nil {
-		return 0, fmt.Errorf("log %q: %w", log, err)
+		return meta.Log{}, fmt.Errorf("log %q: %w", id, err)
 	}
-	return uint64(bits), nil
+	return log, nil
 }
 
 // advance moves a log's position forward and returns it; it never goes back.
-func advance(ctx context.Context, tx *sql.Tx, log string, position uint64) (uint64, error) {
-	now, err := logPosition(ctx, tx, log)
-	if err != nil || position <= now {
-		return now, err
+func advance(ctx context.Context, w *change, id string, position uint64) (uint64, error) {
+	log, err := logOf(ctx, w, id)
+	if err != nil || position <= log.Position {
+		return log.Position, err
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE logs SET position = $1 WHERE id = $2`, int64(position), log); err != nil {
-		return now, fmt.Errorf("log %q: %w", log, err)
+	if err := logTable.replace(ctx, w, []meta.Log{log}, []meta.Log{{ID: id, Position: position}}); err != nil {
+		return 0, fmt.Errorf("log %q: %w", id, err)
 	}
 	return position, nil
 }
 
 // Acquire makes the caller the writer.
 func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, err error) {
-	err = c.db.Change(ctx, func(tx *sql.Tx) error {
-		row, err := c.lock(ctx, tx)
-		if err != nil {
-			return err
-		}
+	err = c.change(ctx, func(w *change) error {
+		row := &w.row
 		if err := c.sameDatabase(row.id); err != nil {
 			return err
 		}
-		now, err := c.now(ctx, tx)
+		now, err := c.now(ctx, w)
 		if err != nil {
 			return err
 		}
@@ -163,13 +151,8 @@ func (c *Catalog) Acquire(ctx context.Context, claim meta.Claim) (epoch int64, e
 			return fmt.Errorf("the lease of %q lasts for another %v: stop that writer, or wait: %w", row.lease.Holder, left.Round(time.Millisecond), meta.ErrHeld)
 		}
 		epoch = row.epoch + 1
-		_, err = tx.ExecContext(ctx, `UPDATE catalog SET epoch = $1, holder = $2, log = $3, expires = $4`,
-			epoch, claim.Holder, claim.Log, expiry(now, claim.TTL))
-		if err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO writers (epoch, holder, acquired) VALUES ($1, $2, $3)`, epoch, claim.Holder, now)
-		return err
+		row.epoch, row.lease = epoch, meta.Lease{Epoch: epoch, Holder: claim.Holder, Log: claim.Log, Expires: expiry(now, claim.TTL)}
+		return writerTable.insert(ctx, w, []writer{{epoch, claim.Holder, now}})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("writer %q: %w", claim.Holder, err)
@@ -190,7 +173,7 @@ func (c *Catalog) now(ctx context.Context, q Queryer) (now int64, err error) {
 
 // Renew makes the writer's lease last for ttl from now on.
 func (c *Catalog) Renew(ctx context.Context, epoch int64, ttl time.Duration) error {
-	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, ttl) })
+	err := c.changeAs(ctx, epoch, func(w *change) error { return c.setExpiry(ctx, w, ttl) })
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)
 	}
@@ -199,20 +182,20 @@ func (c *Catalog) Renew(ctx context.Context, epoch int64, ttl time.Duration) err
 
 // Release ends the writer's lease, if it has it still.
 func (c *Catalog) Release(ctx context.Context, epoch int64) error {
-	err := c.changeAs(ctx, epoch, func(tx *sql.Tx, _ counters) error { return c.setExpiry(ctx, tx, 0) })
+	err := c.changeAs(ctx, epoch, func(w *change) error { return c.setExpiry(ctx, w, 0) })
 	if err != nil && !errors.Is(err, meta.ErrConflict) {
 		return fmt.Errorf("release the lease: %w", err)
 	}
 	return nil
 }
 
-func (c *Catalog) setExpiry(ctx context.Context, tx *sql.Tx, ttl time.Duration) error {
-	now, err := c.now(ctx, tx)
+func (c *Catalog) setExpiry(ctx context.Context, w *change, ttl time.Duration) error {
+	now, err := c.now(ctx, w)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE catalog SET expires = $1`, expiry(now, ttl))
-	return err
+	w.row.lease.Expires = expiry(now, ttl)
+	return nil
 }
 
 // Lease returns the newest lease.

@@ -3,13 +3,13 @@ package tables
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/trellisdb/trellis/columnar"
-	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/meta"
 )
 
@@ -25,30 +25,27 @@ func (c *Catalog) CreateSeries(ctx context.Context, series []meta.Series) ([]met
 			return nil, err
 		}
 	}
-	err := c.db.Change(ctx, func(tx *sql.Tx) error {
-		if _, err := c.lock(ctx, tx); err != nil {
-			return err
-		}
-		generation, err := nextGeneration(ctx, tx)
+	err := c.change(ctx, func(w *change) error {
+		before, err := one(ctx, w, &generationTable, "")
 		if err != nil {
 			return err
 		}
-		var next int64
-		err = tx.QueryRowContext(ctx, `UPDATE generation SET next_series = next_series + $1 RETURNING next_series`, len(created)).Scan(&next)
-		if err != nil {
+		after := generations{before.generation + 1, before.nextSeries + int64(len(created))}
+		if err := generationTable.overwrite(ctx, w, []generations{after}); err != nil {
 			return err
 		}
 		for i := range created {
-			created[i].ID = next - int64(len(created)-i)
+			created[i].ID = before.nextSeries + int64(i)
 		}
-		added, err := c.insertSeries(ctx, tx, created, generation)
+		list := stored(created, after.generation)
+		added, err := insertSeries(ctx, w, list)
 		if err != nil {
 			return err
 		}
 		if added < int64(len(created)) {
-			return c.taken(ctx, tx, created)
+			return c.taken(ctx, w, list, nil)
 		}
-		return c.noteSeries(ctx, tx, created)
+		return noteSeries(ctx, w, created)
 	})
 	if err != nil {
 		return nil, err
@@ -57,58 +54,32 @@ func (c *Catalog) CreateSeries(ctx context.Context, series []meta.Series) ([]met
 }
 
 // nextGeneration counts a change of the series.
-func nextGeneration(ctx context.Context, tx *sql.Tx) (generation int64, err error) {
-	err = tx.QueryRowContext(ctx, `UPDATE generation SET generation = generation + 1 RETURNING generation`).Scan(&generation)
-	return generation, err
+func nextGeneration(ctx context.Context, w *change) (int64, error) {
+	g, err := one(ctx, w, &generationTable, "")
+	if err != nil {
+		return 0, err
+	}
+	g.generation++
+	return g.generation, generationTable.overwrite(ctx, w, []generations{g})
 }
-
-const seriesColumns = `id, name, type, period, block_len, interpolation, zone, unit, low, high, label_end, codec, labels, description, states, created, retention, phase, months, days`
-
-const selectSeries = `SELECT ` + seriesColumns + ` FROM series`
 
 // insertSeries adds series that have ids, and returns how many had names that were
 // free.
-func (c *Catalog) insertSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64) (int64, error) {
-	return c.putSeries(ctx, tx, series, generation, `ON CONFLICT (name) DO NOTHING`)
+func insertSeries(ctx context.Context, w *change, series []storedSeries) (int64, error) {
+	return seriesTable.insertFree(ctx, w, series, `ON CONFLICT (name) DO NOTHING`)
 }
 
-func (c *Catalog) putSeries(ctx context.Context, tx *sql.Tx, series []meta.Series, generation int64, conflict string) (int64, error) {
-	return c.insert(ctx, tx, `INSERT INTO series (`+seriesColumns+`, changed)`, conflict, 21, len(series), func(i int) ([]any, error) {
-		s := &series[i]
-		states, err := json.Marshal(s.States)
-		if err != nil {
-			return nil, fmt.Errorf("series %q: states: %w", s.Name, err)
-		}
-		period := s.Grid.Width()
-		return []any{
-			s.ID, s.Name, int64(s.Type), period.Micros, s.Grid.BlockLen, int64(s.Interpolation), s.Zone, s.Unit, s.Low, s.High,
-			s.LabelEnd, s.Codec, s.Labels, s.Description, string(states), s.Created, s.Retention, s.Grid.Phase,
-			int64(period.Months), int64(period.Days), generation,
-		}, nil
-	})
+func stored(series []meta.Series, generation int64) []storedSeries {
+	list := make([]storedSeries, len(series))
+	for i := range series {
+		list[i] = storedSeries{series[i], generation}
+	}
+	return list
 }
 
-// scanSeries reads a row of selectSeries.
-func scanSeries(rows *sql.Rows) (s meta.Series, err error) {
-	var states []byte
-	var period zone.Width
-	var blockLen, phase int64
-	err = rows.Scan(&s.ID, &s.Name, &s.Type, &period.Micros, &blockLen, &s.Interpolation, &s.Zone, &s.Unit, &s.Low, &s.High,
-		&s.LabelEnd, &s.Codec, &s.Labels, &s.Description, &states, &s.Created, &s.Retention, &phase, &period.Months, &period.Days)
-	if err != nil {
-		return meta.Series{}, err
-	}
-	if s.Grid, err = columnar.RestoreGrid(period, s.Zone, phase, blockLen); err != nil {
-		return meta.Series{}, fmt.Errorf("series %q: %w", s.Name, err)
-	}
-	if err := json.Unmarshal(states, &s.States); err != nil {
-		return meta.Series{}, fmt.Errorf("series %q: states: %w", s.Name, err)
-	}
-	return s, nil
-}
-
-// taken wraps ErrExists and shows those of the names that series of other ids have.
-func (c *Catalog) taken(ctx context.Context, tx *sql.Tx, series []meta.Series) error {
+// taken wraps ErrExists and shows those of the names that other series have, but for those
+// that are leaving them.
+func (c *Catalog) taken(ctx context.Context, q Queryer, series []storedSeries, leaving map[int64]bool) error {
 	wanted := make([]string, len(series))
 	for i := range series {
 		wanted[i] = series[i].Name
@@ -117,32 +88,22 @@ func (c *Catalog) taken(ctx context.Context, tx *sql.Tx, series []meta.Series) e
 	if err != nil {
 		return err
 	}
-	found, err := query(ctx, tx, scanNamed, `SELECT id, name FROM series WHERE name `+c.dialect.Texts("$1"), text)
+	found, err := seriesTable.read(ctx, q, `WHERE name `+c.dialect.Texts("$1"), text)
 	if err != nil {
 		return err
 	}
 	has := make(map[string]int64, len(found))
-	for _, f := range found {
-		has[f.name] = f.id
+	for i := range found {
+		has[found[i].Name] = found[i].ID
 	}
 	var names []string
 	for i := range series {
-		if id, ok := has[series[i].Name]; ok && id != series[i].ID {
-			names = append(names, series[i].Name)
+		s := &series[i]
+		if id, ok := has[s.Name]; ok && id != s.ID && !leaving[id] {
+			names = append(names, s.Name)
 		}
 	}
 	return namesTaken(names)
-}
-
-// named is the id and the name of a series.
-type named struct {
-	id   int64
-	name string
-}
-
-func scanNamed(rows *sql.Rows) (n named, err error) {
-	err = rows.Scan(&n.id, &n.name)
-	return n, err
 }
 
 // namesTaken returns an error that wraps ErrExists and shows the names, or nil if
@@ -185,15 +146,12 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 	if err != nil {
 		return err
 	}
-	err = c.db.Change(ctx, func(tx *sql.Tx) error {
-		if _, err := c.lock(ctx, tx); err != nil {
-			return err
-		}
-		generation, err := nextGeneration(ctx, tx)
+	err = c.change(ctx, func(w *change) error {
+		generation, err := nextGeneration(ctx, w)
 		if err != nil {
 			return err
 		}
-		found, err := query(ctx, tx, scanSeries, selectSeries+` WHERE id `+c.dialect.Numbers("$1"), text)
+		found, err := seriesTable.read(ctx, w, `WHERE id `+c.dialect.Numbers("$1"), text)
 		if err != nil {
 			return err
 		}
@@ -201,10 +159,10 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 		if err != nil {
 			return err
 		}
-		if err := c.replaceSeries(ctx, tx, changed, found, generation); err != nil {
+		if err := c.replaceSeries(ctx, w, stored(changed, generation), found); err != nil {
 			return err
 		}
-		return c.noteSeries(ctx, tx, changed)
+		return noteSeries(ctx, w, changed)
 	})
 	if err != nil {
 		return fmt.Errorf("update series: %w", err)
@@ -214,10 +172,10 @@ func (c *Catalog) UpdateSeries(ctx context.Context, series []meta.Series) error 
 
 // withChanges checks that the changes are allowed and returns the series as they are
 // to be.
-func withChanges(found, series []meta.Series) ([]meta.Series, error) {
+func withChanges(found []storedSeries, series []meta.Series) ([]meta.Series, error) {
 	old := make(map[int64]*meta.Series, len(found))
 	for i := range found {
-		old[found[i].ID] = &found[i]
+		old[found[i].ID] = &found[i].Series
 	}
 	changed := slices.Clone(series)
 	for i := range changed {
@@ -236,12 +194,13 @@ func withChanges(found, series []meta.Series) ([]meta.Series, error) {
 
 // replaceSeries writes the attributes of series that exist, or wraps ErrExists for
 // names that are taken.
-func (c *Catalog) replaceSeries(ctx context.Context, tx *sql.Tx, changed, found []meta.Series, generation int64) error {
+func (c *Catalog) replaceSeries(ctx context.Context, w *change, changed, found []storedSeries) error {
 	names := make(map[int64]string, len(found))
 	for i := range found {
 		names[found[i].ID] = found[i].Name
 	}
 	var renamed []int64
+	leaving := make(map[int64]bool)
 	given := make(map[string]bool, len(changed))
 	for i := range changed {
 		s := &changed[i]
@@ -250,36 +209,27 @@ func (c *Catalog) replaceSeries(ctx context.Context, tx *sql.Tx, changed, found 
 		}
 		given[s.Name] = true
 		if s.Name != names[s.ID] {
-			renamed = append(renamed, s.ID)
+			renamed, leaving[s.ID] = append(renamed, s.ID), true
 		}
 	}
 	if len(renamed) > 0 {
+		if err := c.taken(ctx, w, changed, leaving); err != nil {
+			return err
+		}
 		// Those that get new names give theirs away first, so that series may exchange
 		// names. No series can be created under such a name: it has a control character.
+		// Nobody sees these rows.
 		text, err := array(renamed)
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE series SET name = CAST($1 AS TEXT) || CAST(id AS TEXT) WHERE id `+c.dialect.Numbers("$2"), "\x01", text)
+		_, err = w.ExecContext(ctx, `UPDATE series SET name = CAST($1 AS TEXT) || CAST(id AS TEXT) WHERE id `+c.dialect.Numbers("$2"), "\x01", text)
 		if err != nil {
 			return err
 		}
-		if err := c.taken(ctx, tx, changed); err != nil {
-			return err
-		}
 	}
-	_, err := c.putSeries(ctx, tx, changed, generation, updateSeries)
-	return err
+	return seriesTable.replace(ctx, w, found, changed)
 }
-
-// updateSeries follows an INSERT of series whose ids exist.
-var updateSeries = func() string {
-	var set []string
-	for _, column := range strings.Split(seriesColumns+", changed", ", ") {
-		set = append(set, column+" = excluded."+column)
-	}
-	return `ON CONFLICT (id) DO UPDATE SET ` + strings.Join(set, ", ")
-}()
 
 // Generation returns a number that grows with every change of the series.
 func (c *Catalog) Generation(ctx context.Context) (generation int64, err error) {
@@ -293,9 +243,9 @@ func (c *Catalog) Generation(ctx context.Context) (generation int64, err error) 
 	return generation, nil
 }
 
-func readGeneration(ctx context.Context, q Queryer) (generation int64, err error) {
-	err = q.QueryRowContext(ctx, `SELECT generation FROM generation`).Scan(&generation)
-	return generation, err
+func readGeneration(ctx context.Context, q Queryer) (int64, error) {
+	g, err := one(ctx, q, &generationTable, "")
+	return g.generation, err
 }
 
 // Series returns all series in order of name.
@@ -309,19 +259,61 @@ func (c *Catalog) Series(ctx context.Context) ([]meta.Series, error) {
 	if generation == c.cache.generation {
 		return c.cache.series, nil
 	}
-	// The generation is read again, in the transaction that reads the series.
-	changed, err := view(ctx, c, func(tx *sql.Tx) (changed []meta.Series, err error) {
-		if generation, err = readGeneration(ctx, tx); err != nil {
-			return nil, err
-		}
-		return query(ctx, tx, scanSeries, selectSeries+` WHERE changed > $1`, c.cache.generation)
-	})
+	next, err := c.readSeries(ctx, c.cache.known)
+	if errors.Is(err, columnar.ErrCorrupt) && c.cache.generation > 0 {
+		next, err = c.readSeries(ctx, known{}) // the content may have been replaced
+	}
 	if err != nil {
 		return nil, fmt.Errorf("series: %w", err)
 	}
-	c.cache.series = merge(c.cache.series, changed)
-	c.cache.generation = generation
+	c.cache.known = next
 	return c.cache.series, nil
+}
+
+// known are the series of a generation.
+type known struct {
+	generation int64
+	series     []meta.Series
+	sums       map[int64]int64 // of the series' rows, by id
+	total      total
+}
+
+// readSeries reads the series that have changed, and returns them with those before,
+// after it has made sure that none is missing.
+func (c *Catalog) readSeries(ctx context.Context, k known) (known, error) {
+	var changed []meta.Series
+	sums := make(map[int64]int64)
+	all := k.total
+	// The generation is read again, in the transaction that reads the series.
+	generation, err := view(ctx, c, func(tx *sql.Tx) (int64, error) {
+		changed, all = nil, k.total
+		generation, err := readGeneration(ctx, tx)
+		if err != nil {
+			return 0, err
+		}
+		_, err = seriesTable.each(ctx, tx, nil, func(s storedSeries, sum int64) error {
+			changed, sums[s.ID] = append(changed, s.Series), sum
+			if before, ok := k.sums[s.ID]; ok {
+				all.Sum += sum - before
+			} else {
+				all.add(sum)
+			}
+			return nil
+		}, `WHERE changed > $1`, k.generation)
+		if err != nil {
+			return 0, err
+		}
+		return generation, seriesTable.checkTotal(ctx, tx, all)
+	})
+	if err != nil {
+		return k, err
+	}
+	if k.sums == nil {
+		k.sums = sums
+	} else {
+		maps.Copy(k.sums, sums)
+	}
+	return known{generation, merge(k.series, changed), k.sums, all}, nil
 }
 
 // merge returns the series with those that changed put in their place, in order of

@@ -3,38 +3,20 @@ package tables
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/trellisdb/trellis/meta"
 )
 
-const selectSnapshots = `SELECT id, time, note, edit, kept FROM snapshots`
-
-// scanSnapshot reads a row of selectSnapshots.
-func scanSnapshot(rows *sql.Rows) (s meta.Snapshot, err error) {
-	err = rows.Scan(&s.ID, &s.Time, &s.Note, &s.Edit, &s.Kept)
-	return s, err
-}
-
-// snapshotWhere returns the first row of selectSnapshots, or false when there is none.
-func snapshotWhere(ctx context.Context, q Queryer, where string, args ...any) (s meta.Snapshot, ok bool, err error) {
-	err = q.QueryRowContext(ctx, selectSnapshots+where, args...).Scan(&s.ID, &s.Time, &s.Note, &s.Edit, &s.Kept)
-	if errors.Is(err, sql.ErrNoRows) {
-		return meta.Snapshot{}, false, nil
-	}
-	return s, err == nil, err
-}
-
 func latest(ctx context.Context, q Queryer) (meta.Snapshot, error) {
-	s, _, err := snapshotWhere(ctx, q, ` ORDER BY id DESC LIMIT 1`)
+	s, _, err := snapshotTable.first(ctx, q, `ORDER BY id DESC LIMIT 1`)
 	return s, err
 }
 
 // at returns the newest snapshot that is not later than an instant.
 func at(ctx context.Context, q Queryer, instant int64) (s meta.Snapshot, ok bool, err error) {
-	return snapshotWhere(ctx, q, ` WHERE time <= $1 ORDER BY time DESC, id DESC LIMIT 1`, instant)
+	return snapshotTable.first(ctx, q, `WHERE time <= $1 ORDER BY time DESC, id DESC LIMIT 1`, instant)
 }
 
 // Latest returns the newest snapshot.
@@ -70,23 +52,11 @@ func clock(instant int64) string { return time.UnixMicro(instant).UTC().Format(t
 
 // Snapshots returns all snapshots, oldest first.
 func (c *Catalog) Snapshots(ctx context.Context) ([]meta.Snapshot, error) {
-	snapshots, err := list(ctx, c, scanSnapshot, selectSnapshots+` ORDER BY id`)
+	snapshots, err := all(ctx, c, &snapshotTable, "id")
 	if err != nil {
 		return nil, fmt.Errorf("snapshots: %w", err)
 	}
 	return snapshots, nil
-}
-
-const segmentColumns = `name, version, size, series, blocks, samples, from_time, to_time, crc, created, retired, history, digest`
-
-const selectSegments = `SELECT ` + segmentColumns + ` FROM segments`
-
-// scanSegment reads a row of selectSegments.
-func scanSegment(rows *sql.Rows) (s meta.Segment, err error) {
-	var digest int64
-	err = rows.Scan(&s.Name, &s.Version, &s.Size, &s.Series, &s.Blocks, &s.Samples, &s.From, &s.To, &s.CRC, &s.Created, &s.Retired, &s.History, &digest)
-	s.Digest = uint64(digest)
-	return s, err
 }
 
 // Segments returns the segments live in a snapshot, in order of version.
@@ -98,8 +68,9 @@ func (c *Catalog) Segments(ctx context.Context, snapshot int64) ([]meta.Segment,
 		if err := checkKept(ctx, tx, snapshot); err != nil {
 			return nil, err
 		}
-		return query(ctx, tx, scanSegment, selectSegments+`
+		stored, err := segmentTable.read(ctx, tx, `
 			WHERE created <= $1 AND (retired = 0 OR retired > $1) AND NOT history ORDER BY version, number`, snapshot)
+		return segmentsOf(stored), err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %d: %w", snapshot, err)
@@ -109,7 +80,7 @@ func (c *Catalog) Segments(ctx context.Context, snapshot int64) ([]meta.Segment,
 
 // checkKept wraps ErrNotFound unless a snapshot can be read.
 func checkKept(ctx context.Context, q Queryer, id int64) error {
-	s, ok, err := snapshotWhere(ctx, q, ` WHERE id = $1`, id)
+	s, ok, err := snapshotTable.first(ctx, q, `WHERE id = $1`, id)
 	if err != nil || s.Kept {
 		return err
 	}
@@ -120,7 +91,7 @@ func checkKept(ctx context.Context, q Queryer, id int64) error {
 		}
 		return fmt.Errorf("the newest is %d: %w", last.ID, meta.ErrNotFound)
 	}
-	oldest, _, err := snapshotWhere(ctx, q, ` WHERE kept ORDER BY id LIMIT 1`)
+	oldest, _, err := snapshotTable.first(ctx, q, `WHERE kept ORDER BY id LIMIT 1`)
 	if err != nil {
 		return err
 	}
@@ -129,9 +100,20 @@ func checkKept(ctx context.Context, q Queryer, id int64) error {
 
 // AllSegments returns all segments that the catalog knows.
 func (c *Catalog) AllSegments(ctx context.Context) ([]meta.Segment, error) {
-	segments, err := list(ctx, c, scanSegment, selectSegments+` ORDER BY number`)
+	stored, err := all(ctx, c, &segmentTable, "number")
 	if err != nil {
 		return nil, fmt.Errorf("segments: %w", err)
 	}
-	return segments, nil
+	return segmentsOf(stored), nil
+}
+
+func segmentsOf(stored []storedSegment) []meta.Segment {
+	if stored == nil {
+		return nil
+	}
+	segments := make([]meta.Segment, len(stored))
+	for i := range stored {
+		segments[i] = stored[i].Segment
+	}
+	return segments
 }
