@@ -56,8 +56,8 @@ var mayImport = map[string][]string{
 	"meta":          {"columnar", "columnar/codec", "columnar/zone"},
 	"meta/metatest": {"meta", "columnar"},
 	"meta/tables":   {"meta", "columnar", "columnar/zone"},
-	"meta/sqlite":   {"meta", "meta/tables"},
-	"meta/postgres": {"meta", "meta/tables"},
+	"meta/sqlite":   {"meta", "meta/tables", "columnar"},
+	"meta/postgres": {"meta", "meta/tables", "columnar"},
 
 	"meta/postgres/postgrestest": {},
 	"meta/sqlite/sqlitetest":     {"meta/sqlite"},
@@ -91,7 +91,7 @@ var onlyIn = map[string][]string{
 	"github.com/pressly/goose":                    {"meta/sqlite", "meta/postgres"},
 	"modernc.org/sqlite":                          {"meta/sqlite"},
 	"github.com/jackc/pgx":                        {"meta/postgres/..."},
-	"database/sql":                                {"meta/tables", "meta/sqlite", "meta/postgres"},
+	"database/sql":                                {"meta/tables", "meta/sqlite", "meta/postgres", "meta/metatest"},
 }
 
 func TestImportsRunDown(t *testing.T) {
