@@ -81,6 +81,9 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		return nil, fmt.Errorf("data directory %s: %w", opts.Dir, err)
 	}
 	catalog, up := storage.Catalog, opts.Upkeep
+	if err := checkSound(ctx, catalog); err != nil {
+		return nil, errors.Join(fmt.Errorf("data directory %s: %w", opts.Dir, err), storage.Close())
+	}
 	cells, err := store.Open(ctx, store.Options{
 		Bucket: storage.Bucket, Catalog: catalog, LogDir: storage.Place.LogDir(), Clock: opts.Clock, Logger: opts.Logger,
 		HeadBytes: opts.HeadBytes, HeadAge: opts.HeadAge, CacheBytes: opts.CacheBytes, Workers: opts.Workers,
@@ -97,6 +100,17 @@ func Open(ctx context.Context, opts Options) (db *DB, err error) {
 		Memory: opts.Memory.Budget, SharedMemory: opts.Memory.Queries, SmallMemory: opts.Memory.Small,
 	})
 	return &DB{Engine: questions, Store: cells, Catalog: cells.Catalog(), Memory: opts.Memory, Storage: storage}, nil
+}
+
+// checkSound reads the catalog once and refuses one that is damaged: what is not seen
+// then would be believed.
+func checkSound(ctx context.Context, catalog meta.Catalog) error {
+	var found []error
+	_, err := catalog.Integrity(ctx, func(err error) { found = append(found, err) })
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; that is the first of %d faults: trellis verify lists them, and trellis repair rebuilds the catalog from the bucket", found[0], len(found))
 }
 
 // Close writes what is in the head into segments and closes the database. Statements

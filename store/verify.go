@@ -46,7 +46,9 @@ type Verified struct {
 }
 
 // Verify reads everything that a catalog knows and calls report, one at a time, for
-// whatever is not as it should be. Every segment, live, retired or history, is there
+// whatever is not as it should be. The catalog's rows are those that were written, and
+// none is missing; where one is not, the segments that the others name are read all the
+// same. Every segment, live, retired or history, is there
 // with its size and its checksum; each of its blocks can be decoded, and its
 // summaries, and the nodes above them, are those of its samples bit for bit; the
 // catalog's numbers and its series agree with it, the edits that marked samples are
@@ -57,29 +59,34 @@ type Verified struct {
 // looked at again before it is reported. Segments that were added meanwhile are left
 // to the next time. An error says that not all was verified.
 func Verify(ctx context.Context, o VerifyOptions, report func(Finding)) (Verified, error) {
-	content, err := o.Catalog.Export(ctx)
+	v := &verifier{VerifyOptions: o, report: report, series: make(map[int64]*meta.Series), edits: make(map[int64]bool)}
+	var err error
+	v.content, err = o.Catalog.Integrity(ctx, func(err error) {
+		v.damaged = true
+		v.say(Finding{Err: err})
+	})
 	if err != nil {
-		return Verified{}, err
+		return v.result(), err
 	}
-	v := &verifier{VerifyOptions: o, content: content, report: report, series: make(map[int64]*meta.Series), edits: make(map[int64]bool)}
 	v.index()
-	if err := v.catalog(ctx); err != nil {
-		return v.result(), err
+	steps := []func(context.Context) error{v.catalog, v.startChecks, v.orphans, v.segments}
+	if v.damaged {
+		// What is sound of the catalog says which segments there are, if not all of them.
+		steps = []func(context.Context) error{v.segments}
 	}
-	if err := v.startChecks(ctx); err != nil {
-		return v.result(), err
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return v.result(), err
+		}
 	}
-	if err := v.orphans(ctx); err != nil {
-		return v.result(), err
-	}
-	err = v.segments(ctx)
-	return v.result(), err
+	return v.result(), nil
 }
 
 // verifier is a verification under way.
 type verifier struct {
 	VerifyOptions
 	content meta.Content
+	damaged bool // something of the catalog is, so content is not all
 	latest  int64
 	series  map[int64]*meta.Series
 	edits   map[int64]bool
@@ -224,9 +231,13 @@ func (v *verifier) orphans(ctx context.Context) error {
 	return nil
 }
 
-// known returns the segments that the catalog knows now.
+// known returns the segments that the catalog knows now; of one that is damaged, those
+// that it knew.
 func (v *verifier) known(ctx context.Context) (map[string]meta.Segment, error) {
-	all, err := v.Catalog.AllSegments(ctx)
+	all, err := v.content.Segments, error(nil)
+	if !v.damaged {
+		all, err = v.Catalog.AllSegments(ctx)
+	}
 	known := make(map[string]meta.Segment, len(all))
 	for _, m := range all {
 		known[m.Name] = m
@@ -425,7 +436,7 @@ func (c *segmentCheck) checkDigest(have uint64) {
 
 // trail looks again for the edits that were not on the trail.
 func (c *segmentCheck) trail(ctx context.Context) error {
-	if len(c.unknown) == 0 {
+	if len(c.unknown) == 0 || c.damaged {
 		return nil
 	}
 	filter := meta.EditFilter{}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/meta/tables"
 	"github.com/trellisdb/trellis/store"
 	"github.com/trellisdb/trellis/store/wal"
 )
@@ -32,8 +33,9 @@ func newVerify() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify --data DIR",
 		Short: "Read everything and find damage",
-		Long: `Reads the whole database and finds out whether it is sound: every segment that the
-catalog knows is there with its size and checksum, every block can be decoded, its
+		Long: `Reads the whole database and finds out whether it is sound: every row of the catalog is
+the one that was written, and none is missing; every segment that it
+knows is there with its size and checksum, every block can be decoded, its
 summaries are those of its samples bit for bit, and so are the nodes of the trees
 above them; the catalog's numbers agree with the files, and the edits that marked
 samples are on the trail. Where there is a data directory, its write-ahead log is
@@ -89,14 +91,6 @@ type verifyReport struct {
 }
 
 func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
-	st, err := f.open(ctx, false)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, st.Close()) }()
-	if err := f.names(ctx, st); err != nil {
-		return err
-	}
 	began := now()
 	report := verifyReport{Findings: []finding{}}
 	m := newMeter("verify", f.quiet)
@@ -105,6 +99,17 @@ func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
 		if !f.asJSON && !(f.quiet && x.Kind == "note") {
 			_, _ = fmt.Fprintln(out, x)
 		}
+	}
+	st, err := f.open(ctx, false)
+	if errors.Is(err, columnar.ErrCorrupt) {
+		return f.unopened(&report, out, began, err, say)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if err := f.names(ctx, st); err != nil && !errors.Is(err, columnar.ErrCorrupt) {
+		return err
 	}
 	got, err := store.Verify(ctx, store.VerifyOptions{
 		Bucket: st.Bucket, Catalog: st.Catalog, Workers: f.workers, Plan: m.plan, Read: m.add,
@@ -119,6 +124,20 @@ func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	return report.end(out, f.asJSON, began)
+}
+
+// unopened reports a catalog that is too damaged to be opened, and verifies the log.
+func (f *verifyFlags) unopened(r *verifyReport, out io.Writer, began int64, err error, say func(finding)) error {
+	r.Damage++
+	say(finding{Kind: "damage", What: err.Error()})
+	place, err := f.resolve()
+	if err != nil {
+		return err
+	}
+	if err := r.log(place.LogDir(), say); err != nil {
+		return err
+	}
+	return r.end(out, f.asJSON, began)
 }
 
 // end writes the end of the report and returns what the process ends with.
@@ -179,7 +198,7 @@ func (x finding) String() string {
 	if x.Block != nil {
 		text += fmt.Sprintf("block %d: ", *x.Block)
 	}
-	return text + x.What
+	return tables.Printable(text + x.What)
 }
 
 // log verifies the write-ahead log in a directory, if there is one.
@@ -218,7 +237,7 @@ func (r *verifyReport) write(out io.Writer, asJSON bool) error {
 	verdict := "sound"
 	switch {
 	case r.Damage > 0:
-		verdict = humanize.Comma(r.Damage) + " damaged or missing: restore those segments from a backup; what no line names can be read"
+		verdict = humanize.Comma(r.Damage) + " damaged or missing: restore those segments from a backup, and rebuild a damaged catalog with trellis repair; what no line names can be read"
 	case r.Unread > 0:
 		verdict = humanize.Comma(r.Unread) + " could not be read: see to the bucket and try again"
 	}

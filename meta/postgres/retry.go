@@ -161,7 +161,7 @@ func (d *database) Explain(ctx context.Context, err error) error {
 	case tables.IsCallers(err):
 		return err // where the catalog is does not matter
 	case errors.Is(err, columnar.ErrCorrupt):
-		return fmt.Errorf("catalog %s: %w; trellis verify lists all that is damaged: restore the catalog from a backup", d.name, err)
+		return fmt.Errorf("catalog %s: %w; trellis verify lists all that is damaged, and trellis repair rebuilds the catalog from the bucket", d.name, err)
 	case strings.HasPrefix(stateOf(err), internalErrors):
 		return fmt.Errorf("catalog %s: %w: PostgreSQL says: %s", d.name, columnar.ErrCorrupt, tables.Printable(err.Error()))
 	case stateOf(err) == badCharacter, stateOf(err) == badEscape:

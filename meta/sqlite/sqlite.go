@@ -231,7 +231,7 @@ func (f *file) transact(ctx context.Context, db *sql.DB, options *sql.TxOptions,
 }
 
 // whatToDo ends an error of damage.
-const whatToDo = "trellis verify lists all that is damaged: restore the catalog from a backup"
+const whatToDo = "trellis verify lists all that is damaged, and trellis repair rebuilds the catalog from the bucket"
 
 // isDamage reports whether an error of SQLite is one of a damaged file: it cannot be
 // read, or its tables and columns are not those of a catalog.

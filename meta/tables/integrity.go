@@ -171,9 +171,8 @@ func (i *inspection) trail(ctx context.Context, head int64, snapshots []meta.Sna
 
 // Printable returns a text without what a terminal might obey.
 func Printable(text string) string {
-	const most = 500
 	clean := make([]byte, 0, len(text))
-	for len(text) > 0 && len(clean) < most {
+	for len(text) > 0 {
 		r, n := utf8.DecodeRuneInString(text)
 		if r == utf8.RuneError && n == 1 || !unicode.IsPrint(r) {
 			quoted := strconv.AppendQuoteToASCII(nil, text[:n])
