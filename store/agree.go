@@ -20,7 +20,7 @@ func describe(name string, info segment.Info) meta.Segment {
 }
 
 // whatToDo ends the errors of a file and a catalog that contradict each other.
-const whatToDo = "trellis verify finds all that is damaged, trellis restore brings it back from a backup"
+const whatToDo = "trellis verify shows all that is damaged"
 
 // CompareSegment wraps columnar.ErrCorrupt where a segment's footer is not what the
 // catalog's row says, and names what differs: another file is in the place of the

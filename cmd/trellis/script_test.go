@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"database/sql"
 	"errors"
 	"os"
 	"os/exec"
@@ -35,6 +36,7 @@ func TestMain(m *testing.M) {
 //	segment DIR                  sets $SEGMENT to the path of the first segment in a data directory
 //	segment2 DIR                 sets $SEGMENT2 to that of the first segment in a directory of backups
 //	logfile DIR                  sets $LOG to the path of the first file of the log in a data directory
+//	sqlite FILE STATEMENT        changes a catalog behind its back
 //	firstmanifest DIR            sets $MANIFEST to the key of the oldest manifest in a directory of backups
 func TestScripts(t *testing.T) {
 	servers := &scriptServers{running: map[*testscript.TestScript]*scriptServer{}}
@@ -55,6 +57,7 @@ func TestScripts(t *testing.T) {
 			"flip":    scriptFlip,
 			"line":    scriptLine,
 			"segment": scriptSegment,
+			"sqlite":  scriptSQLite,
 			"segment2": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv("SEGMENT2", first(ts, args[0], "*", "segments", "*"))
 			},
@@ -209,6 +212,13 @@ func scriptLine(ts *testscript.TestScript, _ bool, args []string) {
 
 func scriptSegment(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("SEGMENT", first(ts, args[0], "bucket", "segments", "*"))
+}
+
+func scriptSQLite(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(args[0]))
+	ts.Check(err)
+	_, err = db.Exec(args[1])
+	ts.Check(errors.Join(err, db.Close()))
 }
 
 // first returns the path of the first file below a directory that a pattern matches.

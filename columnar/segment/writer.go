@@ -127,7 +127,7 @@ func (w *Writer) place(s columnar.Series, number int64) error {
 	}
 	if w.builder != nil && s.ID == w.builder.index.series.ID {
 		switch {
-		case s != w.builder.index.series:
+		case s.Type != w.builder.index.series.Type || s.Grid != w.builder.index.series.Grid: // the interpolation may change
 			return fmt.Errorf("series %d: block %d: the series is not what it was before: %+v", s.ID, number, s)
 		case number <= w.last:
 			return fmt.Errorf("series %d: block %d after block %d", s.ID, number, w.last)

@@ -29,7 +29,7 @@ func TestBlocksThatDoNotComeInOrderAreRefused(t *testing.T) {
 		return s
 	}
 	other := series(2)
-	other.Interpolation = columnar.Step
+	other.Type = columnar.Float
 	late := columnar.Grid{Period: 1_000_000, BlockLen: 10}.Block(columnar.MaxTime / 1_000_000)
 	for _, test := range []struct {
 		name   string
