@@ -128,6 +128,11 @@ func seriesValue(s *meta.Series, column string) (any, error) {
 			return "end", nil
 		}
 		return "start", nil
+	case "off_grid":
+		if s.OnGrid {
+			return "refuse", nil
+		}
+		return "snap", nil
 	case "codec":
 		return s.Codec, nil
 	case "labels":

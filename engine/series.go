@@ -8,6 +8,7 @@ import (
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/zone"
 	"github.com/trellisdb/trellis/engine/eval"
+	"github.com/trellisdb/trellis/engine/ingest"
 	"github.com/trellisdb/trellis/engine/plan"
 	"github.com/trellisdb/trellis/meta"
 )
@@ -49,6 +50,14 @@ var attributes = map[string]attribute{
 		}
 		return fmt.Errorf("unknown label convention %q: use start or end", v)
 	},
+	"off_grid": func(s *meta.Series, v any) error {
+		rule, err := ingest.ParseOffGrid(v.(string))
+		if err != nil {
+			return fmt.Errorf("unknown rule for samples off the grid %q: use snap or refuse", v)
+		}
+		s.OnGrid = rule == ingest.Refuse
+		return nil
+	},
 	"codec":       func(s *meta.Series, v any) error { s.Codec = v.(string); return nil },
 	"labels":      func(s *meta.Series, v any) error { s.Labels = v.(string); return nil },
 	"states":      setStates,
@@ -69,6 +78,7 @@ var cleared = map[string]func(s *meta.Series){
 	"label":         func(s *meta.Series) { s.LabelEnd = false },
 	"block_n":       func(s *meta.Series) { s.Grid.BlockLen = 0 },
 	"phase":         func(s *meta.Series) { s.Grid.Phase = 0 },
+	"off_grid":      func(s *meta.Series) { s.OnGrid = false },
 	"retention":     func(s *meta.Series) { s.Retention = 0 },
 }
 

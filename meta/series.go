@@ -19,6 +19,7 @@ type Series struct {
 	Description string
 	States      []string // names of an enum's ordinals; for boolean none or two
 	Created     int64    // instant
+	OnGrid      bool     `json:",omitempty"` // a sample that does not stand where a slot begins is refused, whatever a writer allows
 	Retention   int64    // age in microseconds at which samples may go; 0: as the labels say (Keep), else never
 }
 

@@ -41,6 +41,7 @@ var attributeFlags = []struct{ flag, column, help string }{
 	{"label", "label", "start or end: which end of its interval a source stamps"},
 	{"labels", "labels", "JSON object, such as '{\"site\": \"north\"}'"},
 	{"states", "states", "JSON array with the names of an enum's states"},
+	{"off-grid", "off_grid", "snap or refuse: what becomes of later samples that do not stand where a slot begins"},
 	{"low", "low", "low limit"},
 	{"high", "high", "high limit"},
 	{"codec", "codec", "codec; default: the best for each block"},

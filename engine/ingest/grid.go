@@ -99,11 +99,16 @@ func regular(g columnar.Grid, stamps []int64) bool {
 // the first that is off it, where that is wanted.
 func (r *Reader) checkGrid(p *part, s *columnar.Samples) (gridCounts, error) {
 	c, first := lie(p.target.meta.Grid, s.Times)
-	if first < 0 || r.opts.OffGrid != Refuse {
+	own := p.target.meta.OnGrid
+	if first < 0 || r.opts.OffGrid != Refuse && !own {
 		return c, nil
 	}
 	g, t := p.target.meta.Grid, s.Times[first]
+	remedy := "off_grid = snap allows that."
+	if own {
+		remedy = "Its series refuses that: UPDATE series SET off_grid = 'snap' allows it."
+	}
 	return c, rowError(int(p.rows[first]), plan.CodeOutOfRange, "series %q: time %s is not on the grid: its slot begins at %s",
 		p.target.meta.Name, plan.FormatTimestamptz(t, nil), plan.FormatTimestamptz(g.Time(g.Slot(t)), nil)).
-		withHint("%s", fmt.Sprintf("The sample would be moved by %s; off_grid = snap allows that.", plan.FormatInterval(plan.Span{Micros: t - g.Time(g.Slot(t))})))
+		withHint("%s", fmt.Sprintf("The sample would be moved by %s. %s", plan.FormatInterval(plan.Span{Micros: t - g.Time(g.Slot(t))}), remedy))
 }

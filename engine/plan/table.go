@@ -52,6 +52,7 @@ var Series = &Table{Schema: "public", Name: "series", Cols: []Field{
 	{Name: "created", Type: Timestamptz},
 	{Name: "retention", Type: Interval},
 	{Name: "phase", Type: Interval},
+	{Name: "off_grid", Type: Text},
 }}
 
 // Edits is the table of edits.

@@ -18,13 +18,13 @@ var writable = map[*plan.Table]struct {
 	plan.Samples: {[]string{"series", "time", "value", "int_value", "text", "quality", "status"}, 2},
 	plan.Series: {[]string{
 		"series", "type", "sample_t", "phase", "block_n", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description",
-		"retention",
+		"retention", "off_grid",
 	}, 1},
 }
 
 // changeable are the columns of series that UPDATE takes; the others are fixed when a
 // series is made.
-var changeable = []string{"series", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description", "retention"}
+var changeable = []string{"series", "zone", "unit", "interpolation", "low", "high", "label", "codec", "labels", "states", "description", "retention", "off_grid"}
 
 // insert lowers INSERT.
 func (l *lowerer) insert(s *pg.InsertStmt) (plan.Node, error) {

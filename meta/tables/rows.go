@@ -73,14 +73,14 @@ type storedSeries struct {
 }
 
 var seriesTable = newTable("series",
-	"id, name, type, period, block_len, interpolation, zone, unit, low, high, label_end, codec, labels, description, states, created, retention, phase, months, days, changed",
+	"id, name, type, period, block_len, interpolation, zone, unit, low, high, label_end, codec, labels, description, states, created, retention, phase, months, days, on_grid, changed",
 	func(s *storedSeries) []any {
 		states, _ := json.Marshal(s.States) // texts can always be written
 		period := s.Grid.Width()
 		return []any{
 			s.ID, s.Name, int64(s.Type), period.Micros, s.Grid.BlockLen, int64(s.Interpolation), s.Zone, s.Unit, limit(s.Low), limit(s.High),
 			s.LabelEnd, s.Codec, s.Labels, s.Description, string(states), s.Created, s.Retention, s.Grid.Phase,
-			int64(period.Months), int64(period.Days), s.changed,
+			int64(period.Months), int64(period.Days), s.OnGrid, s.changed,
 		}
 	}, scanSeries)
 
@@ -100,7 +100,7 @@ func scanSeries(r *row) (s storedSeries, err error) {
 	s.Created, s.Retention = r.int(), r.int()
 	phase := r.int()
 	period.Months, period.Days = int32(r.int()), int32(r.int())
-	s.changed = r.int()
+	s.OnGrid, s.changed = r.bool(), r.int()
 	if s.Grid, err = columnar.RestoreGrid(period, s.Zone, phase, blockLen); err != nil {
 		return s, fmt.Errorf("series %s: %w", printable(s.Name), err)
 	}

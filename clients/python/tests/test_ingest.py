@@ -239,3 +239,16 @@ def test_samples_off_the_grid_are_counted_or_refused(server, client):
     assert answer["moved"] == 2 and answer["max_shift_us"] == 30_000_000 and answer["collided"] == 1
     assert stored(client, "ingest/grid") == [(BASE, 1.0), (BASE + dt.timedelta(minutes=1), 3.0)]
     put(client, [batch.slice(0, 1)], refuse)
+
+
+def test_a_series_may_refuse_samples_off_the_grid_whatever_the_stream_allows(server, client):
+    create(server, "ingest/strict", sample_t="1 minute", off_grid="refuse")
+    create(server, "ingest/lax", sample_t="1 minute")
+    stamps = pa.array([BASE, BASE + dt.timedelta(seconds=61)], pa.timestamp("us", "UTC"))
+    snap = fl.FlightCallOptions(headers=[(b"x-trellis-off_grid", b"snap")])
+    for options in (None, snap):
+        batch = pa.record_batch({"series": ["ingest/lax", "ingest/strict"], "time": stamps, "value": [1.0, 2.0]})
+        with pytest.raises(pa.ArrowInvalid, match="row 2.*is not on the grid.*series refuses"):
+            put(client, [batch], options)
+        assert stored(client, "ingest/strict") == stored(client, "ingest/lax") == []
+    assert put(client, [batch.slice(0, 1)], snap)[-1].get("moved", 0) == 0
