@@ -102,7 +102,7 @@ func (r *Repair) openCatalog(ctx context.Context, now int64) error {
 		r.Unreadable = err
 		return nil
 	}
-	if id, _, err := wal.ReadID(wal.OS{}, r.place.LogDir()); r.place.Dir != "" && err == nil && id == lease.Log {
+	if log, err := wal.ReadID(wal.ReadOnly{}, r.place.LogDir()); r.place.Dir != "" && err == nil && log.ID == lease.Log {
 		return nil // whose log is locked
 	}
 	left := time.Duration(lease.Expires-now) * time.Microsecond

@@ -515,7 +515,14 @@ func TestALogWithSamplesOfAnUnknownSeriesIsAnError(t *testing.T) {
 	t.Parallel()
 	d := newDatabase(t)
 	d.options.HeadAge = -1
-	log, err := wal.Open(wal.Options{Dir: d.dir + "/log"})
+	id, err := d.catalog.NewLog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := wal.Open(wal.Options{Dir: d.dir + "/log", ID: id})
+	if err == nil {
+		err = wal.WriteID(wal.OS{}, d.dir+"/log", id)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

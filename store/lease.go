@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/store/wal"
 )
@@ -21,23 +23,11 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 	if fs == nil {
 		fs = wal.OS{}
 	}
-	id, records, err := wal.ReadID(fs, o.LogDir)
+	log, position, err := logOf(ctx, s.catalog, fs, o.LogDir)
 	if err != nil {
 		return err
 	}
-	fresh := id == ""
-	position := uint64(0)
-	if !fresh || records {
-		position, err = s.catalog.Position(ctx, or(id, firstLog))
-		switch {
-		case err == nil:
-			id = or(id, firstLog)
-		case errors.Is(err, meta.ErrNotFound) && !fresh:
-			return fmt.Errorf("write-ahead log %s: the catalog does not know the log %q: this is not the log of this catalog; move the directory away to go on without it: %w", o.LogDir, id, err)
-		case !errors.Is(err, meta.ErrNotFound):
-			return err
-		}
-	}
+	id := log.ID
 	if id == "" {
 		if id, err = s.catalog.NewLog(ctx); err != nil {
 			return err
@@ -45,7 +35,7 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 	}
 	// The directory is locked before the epoch is taken: a second process on the
 	// same directory must not fence the first.
-	if s.log, err = wal.Open(wal.Options{Dir: o.LogDir, FS: o.LogFS, Start: position}); err != nil {
+	if s.log, err = wal.Open(wal.Options{Dir: o.LogDir, ID: id, FS: o.LogFS, Start: position, Logger: s.logger}); err != nil {
 		return err
 	}
 	s.logID = id
@@ -54,10 +44,79 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if fresh {
-		return wal.WriteID(fs, o.LogDir, id)
+	if log.Named {
+		return nil
 	}
-	return nil
+	if log.Records && id != firstLog {
+		s.logger.Warn("the id of the write-ahead log was missing; it is known from the marker, and written again", "directory", o.LogDir, "id", id)
+	}
+	return wal.WriteID(fs, o.LogDir, id)
+}
+
+// logOf returns what is known of the log in a directory, and the position up to which
+// segments hold its records. Its id is empty where the log is a new one.
+func logOf(ctx context.Context, catalog meta.Catalog, fs wal.FS, dir string) (log wal.Holds, position uint64, err error) {
+	if log, err = wal.ReadID(fs, dir); err != nil {
+		return log, 0, err
+	}
+	known := log.ID != ""
+	if !known && !log.Records {
+		return log, 0, nil
+	}
+	log.ID = or(log.ID, firstLog)
+	position, err = catalog.Position(ctx, log.ID)
+	switch {
+	case errors.Is(err, meta.ErrNotFound) && known && !log.Named && !log.Records:
+		log.ID = "" // the process ended before it had a record
+		return log, 0, nil
+	case errors.Is(err, meta.ErrNotFound) && known:
+		return log, 0, fmt.Errorf("write-ahead log %s: the catalog does not know the log %q: this is not the log of this catalog; move the directory away to go on without it: %w", dir, log.ID, err)
+	case errors.Is(err, meta.ErrNotFound):
+		return log, 0, fmt.Errorf("write-ahead log %s: %w: it has records, and its file ID, which says what log it is, is missing; bring it back from a backup, or move the directory away to go on without the log", dir, columnar.ErrCorrupt)
+	}
+	return log, position, err
+}
+
+// verifyTries is how often a log that is written to meanwhile is read.
+const verifyTries = 3
+
+// VerifyLog reads the write-ahead log in a directory, whose catalog is given, and
+// verifies it: what of the log makes Open fail makes it fail. Where the catalog is nil
+// the log is verified by itself. It changes nothing and may be called while the log is
+// written to.
+func VerifyLog(ctx context.Context, catalog meta.Catalog, dir string) (v wal.Verified, err error) {
+	for range verifyTries {
+		v, err = verifyLog(ctx, catalog, dir)
+		if !errors.Is(err, columnar.ErrCorrupt) && !errors.Is(err, fs.ErrNotExist) || ctx.Err() != nil {
+			break // else files may just have been made or trimmed
+		}
+	}
+	return v, err
+}
+
+func verifyLog(ctx context.Context, catalog meta.Catalog, dir string) (wal.Verified, error) {
+	if catalog == nil {
+		log, err := wal.ReadID(wal.ReadOnly{}, dir)
+		if err != nil {
+			return wal.Verified{}, err
+		}
+		return wal.Verify(dir, wal.VerifyOptions{ID: log.ID, Alone: true})
+	}
+	log, position, err := logOf(ctx, catalog, wal.ReadOnly{}, dir)
+	if err != nil {
+		return wal.Verified{}, err
+	}
+	var known seriesCache
+	return wal.Verify(dir, wal.VerifyOptions{ID: log.ID, Start: position, Record: func(record []byte, end uint64) error {
+		if err := ctx.Err(); err != nil || end <= position {
+			return err
+		}
+		byID, err := known.byID(ctx, catalog) // a series may have been made for this very record
+		if err == nil {
+			_, err = writesOf(byID, record)
+		}
+		return err
+	}})
 }
 
 // becomeWriter takes the writer's lease. It wraps meta.ErrHeld where somebody else

@@ -261,16 +261,7 @@ func (s *Store) replay(ctx context.Context, from uint64) error {
 			return err
 		}
 		records++
-		var writes []write
-		err := wal.Entries(record, func(e *wal.Entry) error {
-			series, ok := byID[e.Series]
-			if !ok {
-				return fmt.Errorf("the log has samples of series %d, which the catalog does not know: %w", e.Series, columnar.ErrCorrupt)
-			}
-			w, err := replayed(series.Series, e)
-			writes = append(writes, w)
-			return err
-		})
+		writes, err := writesOf(byID, record)
 		if err == nil {
 			s.apply(writes, end, 0)
 		}
@@ -280,6 +271,20 @@ func (s *Store) replay(ctx context.Context, from uint64) error {
 		s.logger.Info("recovered from the write-ahead log", "records", records, "samples", s.state.active.samples)
 	}
 	return err
+}
+
+// writesOf turns a record of the log back into the writes that made it.
+func writesOf(byID map[int64]*meta.Series, record []byte) (writes []write, err error) {
+	err = wal.Entries(record, func(e *wal.Entry) error {
+		series, ok := byID[e.Series]
+		if !ok {
+			return fmt.Errorf("the log has samples of series %d, which the catalog does not know: %w", e.Series, columnar.ErrCorrupt)
+		}
+		w, err := replayed(series.Series, e)
+		writes = append(writes, w)
+		return err
+	})
+	return writes, err
 }
 
 // replayed turns an entry of the log back into the write that made it.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/columnar"
+	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/tables"
 	"github.com/trellisdb/trellis/store"
-	"github.com/trellisdb/trellis/store/wal"
 )
 
 // verifyFlags say what is verified and how that is told.
@@ -102,7 +102,7 @@ func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	st, err := f.open(ctx, false)
 	if errors.Is(err, columnar.ErrCorrupt) {
-		return f.unopened(&report, out, began, err, say)
+		return f.unopened(ctx, &report, out, began, err, say)
 	}
 	if err != nil {
 		return err
@@ -120,21 +120,21 @@ func (f *verifyFlags) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	report.Snapshot, report.Segments, report.Blocks, report.Samples, report.Bytes = got.Snapshot, got.Segments, got.Blocks, got.Samples, got.Bytes
 	report.Damage, report.Unread, report.Notes = got.Damage, got.Unread, got.Notes
-	if err := report.log(st.Place.LogDir(), say); err != nil {
+	if err := report.log(ctx, st.Catalog, st.Place.LogDir(), say); err != nil {
 		return err
 	}
 	return report.end(out, f.asJSON, began)
 }
 
 // unopened reports a catalog that is too damaged to be opened, and verifies the log.
-func (f *verifyFlags) unopened(r *verifyReport, out io.Writer, began int64, err error, say func(finding)) error {
+func (f *verifyFlags) unopened(ctx context.Context, r *verifyReport, out io.Writer, began int64, err error, say func(finding)) error {
 	r.Damage++
 	say(finding{Kind: "damage", What: err.Error()})
 	place, err := f.resolve()
 	if err != nil {
 		return err
 	}
-	if err := r.log(place.LogDir(), say); err != nil {
+	if err := r.log(ctx, nil, place.LogDir(), say); err != nil {
 		return err
 	}
 	return r.end(out, f.asJSON, began)
@@ -201,25 +201,34 @@ func (x finding) String() string {
 	return tables.Printable(text + x.What)
 }
 
-// log verifies the write-ahead log in a directory, if there is one.
-func (r *verifyReport) log(dir string, say func(finding)) error {
+// log verifies the write-ahead log in a directory, if there is one, by itself where there
+// is no catalog.
+func (r *verifyReport) log(ctx context.Context, catalog meta.Catalog, dir string, say func(finding)) error {
 	if _, err := os.Stat(dir); dir == "" || errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	v, err := wal.Verify(dir)
-	if errors.Is(err, columnar.ErrCorrupt) {
-		v, err = wal.Verify(dir) // a server may just have begun a new file
-	}
+	v, err := store.VerifyLog(ctx, catalog, dir)
 	r.Records = v.Records
+	note := func(format string, args ...any) {
+		r.Notes++
+		say(finding{Kind: "note", What: fmt.Sprintf("write-ahead log %s: ", dir) + fmt.Sprintf(format, args...)})
+	}
 	switch {
-	case errors.Is(err, columnar.ErrCorrupt):
+	case errors.Is(err, columnar.ErrCorrupt), errors.Is(err, meta.ErrNotFound):
 		r.Damage++
 		say(finding{Kind: "damage", What: err.Error()})
+		return nil
 	case err != nil:
 		return fmt.Errorf("verify: %w", err)
+	}
+	if v.DamagedMarks > 0 {
+		note("%d of the 4 copies of its marker are damaged; the others say the same, and the next start writes all anew", v.DamagedMarks)
+	}
+	switch {
+	case v.Torn > 0 && v.Unmarked:
+		note("%d bytes at its end are no whole record, and it has no marker, because an earlier release wrote it: they were cut off by a crash before they were acknowledged, or they are damaged", v.Torn)
 	case v.Torn > 0:
-		r.Notes++
-		say(finding{Kind: "note", What: fmt.Sprintf("write-ahead log %s: %d bytes at its end are no whole record: they are being written, or a crash cut them off before they were acknowledged", dir, v.Torn)})
+		note("%d bytes at its end are no whole record: they are being written, or a crash cut them off before they were acknowledged", v.Torn)
 	}
 	return nil
 }

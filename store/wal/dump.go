@@ -5,28 +5,37 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+
+	"github.com/trellisdb/trellis/columnar"
 )
 
-// Dump writes what the files of a log hold to w, a line for the id by which the
-// catalog knows it, a file, a record and an entry. It does not lock the directory and changes nothing, so it may be used on
-// a log that is open; a group that is being written then shows as damage.
+// Dump writes what the files of a log hold to w: a line for the id by which the
+// catalog knows it, for the marker, and for each file, record and entry. It does not
+// lock the directory and changes nothing, so it may be used on a log that is open; a
+// group that is being written then shows as damage. A damaged ID is a line, too.
 func Dump(w io.Writer, dir string) error {
-	fs := FS(OS{})
-	found, err := positions(fs, dir)
+	fs := ReadOnly{}
+	names, err := fs.List(dir)
 	if err != nil {
 		return fmt.Errorf("write-ahead log %s: %w", dir, err)
 	}
-	if len(found) == 0 {
+	found := positions(names)
+	if len(found) == 0 && !slices.Contains(names, markName) {
 		return fmt.Errorf("write-ahead log %s: there is no log file", dir)
 	}
-	id, _, err := ReadID(fs, dir)
+	h, err := readID(fs, dir)
+	switch {
+	case errors.Is(err, columnar.ErrCorrupt):
+		_, err = fmt.Fprintf(w, "damage in %v\n", err)
+	case err == nil && h.ID != "":
+		_, err = fmt.Fprintf(w, "log %s\n", h.ID)
+	}
+	if err == nil {
+		err = dumpMark(w, fs, dir, names)
+	}
 	if err != nil {
 		return err
-	}
-	if id != "" {
-		if _, err := fmt.Fprintf(w, "log %s\n", id); err != nil {
-			return err
-		}
 	}
 	for _, base := range found {
 		if err := dumpFile(w, fs, filepath.Join(dir, fileName(base)), base); err != nil {
@@ -34,6 +43,23 @@ func Dump(w io.Writer, dir string) error {
 		}
 	}
 	return nil
+}
+
+// dumpMark writes what the marker says.
+func dumpMark(w io.Writer, fs FS, dir string, names []string) error {
+	m, err := readMark(fs, dir, names)
+	if err != nil || !m.there {
+		return err
+	}
+	if m.found {
+		_, err = fmt.Fprintf(w, "file %s: acknowledged up to position %d, sum %08x, mark %d\n", markName, m.position, m.sum, m.sequence)
+	} else {
+		_, err = fmt.Fprintf(w, "file %s\n", markName)
+	}
+	if err == nil && m.damaged > 0 {
+		_, err = fmt.Fprintf(w, "  damage in %d of its 4 copies\n", m.damaged)
+	}
+	return err
 }
 
 func dumpFile(w io.Writer, fs FS, path string, base uint64) (err error) {

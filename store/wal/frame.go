@@ -14,8 +14,10 @@ import (
 )
 
 const (
-	magic       = "TRELWAL1"
-	headerLen   = 20
+	magic1      = "TRELWAL1" // of files that earlier releases wrote
+	magic2      = "TRELWAL2"
+	headerLen1  = 20
+	headerLen2  = 24
 	frameLen    = 24
 	extension   = ".wal"
 	nameDigits  = 16
@@ -41,11 +43,38 @@ func parseFileName(name string) (position uint64, ok bool) {
 	return position, err == nil && fileName(position) == name
 }
 
-// fileHeader returns the header of the file that begins at a position.
-func fileHeader(position uint64) []byte {
-	h := binary.LittleEndian.AppendUint64([]byte(magic), position)
+// fileHeader returns the header of the file that begins at a position, up to which
+// the log has a sum.
+func fileHeader(position uint64, sum uint32) []byte {
+	h := binary.LittleEndian.AppendUint64([]byte(magic2), position)
+	h = binary.LittleEndian.AppendUint32(h, sum)
 	return binary.LittleEndian.AppendUint32(h, crc32.Checksum(h, castagnoli))
 }
+
+// parseFileHeader returns the length of the header at the beginning of the file that
+// should begin at a position, and the sum that it has. Where there is none the length
+// is 0.
+func parseFileHeader(h []byte, position uint64) (length int64, sum uint32) {
+	if len(h) < headerLen1 || binary.LittleEndian.Uint64(h[8:]) != position {
+		return 0, 0
+	}
+	switch magic := string(h[:8]); {
+	case magic == magic2 && len(h) >= headerLen2:
+		length, sum = headerLen2, binary.LittleEndian.Uint32(h[16:])
+	case magic == magic1:
+		length = headerLen1
+	default:
+		return 0, 0
+	}
+	if seal := length - 4; binary.LittleEndian.Uint32(h[seal:]) != crc32.Checksum(h[:seal], castagnoli) {
+		return 0, 0
+	}
+	return length, sum
+}
+
+// sumFrame returns the sum of a log behind a frame whose header is given: every
+// record is in it by its checksum, and so is all that came before.
+func sumFrame(sum uint32, header []byte) uint32 { return crc32.Update(sum, castagnoli, header) }
 
 // appendFrameHeader appends the header of the frame of a record whose checksum is
 // given.
@@ -74,8 +103,10 @@ func (f *frame) end() uint64 { return f.position + frameLen + uint64(len(f.recor
 type scanner struct {
 	in     *bufio.Reader
 	base   uint64 // position of the first frame
+	header int64  // length of the file's header
 	offset int64  // of the next frame
 	size   int64  // of the file
+	sum    uint32 // of the log before the next frame
 	record []byte
 }
 
@@ -93,21 +124,26 @@ func (d *damage) Unwrap() error { return columnar.ErrCorrupt }
 // newScanner reads the header of a file of size bytes that should begin at base.
 // Its errors are damage or those of reading.
 func newScanner(r io.ReaderAt, size int64, base uint64) (*scanner, error) {
-	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, size), readBuffer)
-	var header [headerLen]byte
-	if _, err := io.ReadFull(in, header[:]); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, &damage{0, "the file header is cut off"}
-	} else if err != nil {
+	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, size), int(min(max(size, headerLen2), readBuffer)))
+	head, err := in.Peek(headerLen2)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if string(header[:]) != string(fileHeader(base)) {
+	if len(head) < headerLen1 {
+		return nil, &damage{0, "the file header is cut off"}
+	}
+	length, sum := parseFileHeader(head, base)
+	if length == 0 {
 		return nil, &damage{0, "the file header is not that of a log file of this name"}
 	}
-	return &scanner{in: in, base: base, offset: headerLen, size: size}, nil
+	if _, err := in.Discard(int(length)); err != nil {
+		return nil, err
+	}
+	return &scanner{in: in, base: base, header: length, offset: length, size: size, sum: sum}, nil
 }
 
 // position returns the position of the next frame.
-func (s *scanner) position() uint64 { return s.base + uint64(s.offset-headerLen) }
+func (s *scanner) position() uint64 { return s.base + uint64(s.offset-s.header) }
 
 // next returns the next frame, io.EOF at the file's end, damage, or an error of
 // reading.
@@ -143,6 +179,7 @@ func (s *scanner) next() (frame, error) {
 		return frame{}, &damage{s.offset, "a record with a wrong checksum"}
 	}
 	s.offset += frameLen + length
+	s.sum = sumFrame(s.sum, header[:])
 	return f, nil
 }
 

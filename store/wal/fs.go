@@ -134,6 +134,16 @@ func open(path string, flags int) (File, error) {
 	return osFile{f}, nil
 }
 
+// ReadOnly is the file system of the machine for those who change nothing: Verify,
+// Dump and ReadID.
+type ReadOnly struct{ OS }
+
+// MkdirAll implements [FS].
+func (ReadOnly) MkdirAll(string) error { return nil }
+
+// Open implements [FS].
+func (ReadOnly) Open(path string) (File, error) { return open(path, os.O_RDONLY) }
+
 // Remove implements [FS].
 func (OS) Remove(path string) error { return os.Remove(path) }
 

@@ -17,39 +17,110 @@ const (
 	maxID  = 200
 )
 
-// ReadID returns the id that was given to the log in a directory, empty where it
-// has none, and whether there are files of records. The directory need not be
-// there.
-func ReadID(fs FS, dir string) (id string, records bool, err error) {
+// Holds is what is known of the log in a directory before it is opened.
+type Holds struct {
+	ID      string // empty: it has none
+	Named   bool   // whether its file says so; else the marker does
+	Records bool   // whether it has, or once had, records
+}
+
+// ReadID returns the id that was given to the log in a directory, and whether there
+// are records. The directory need not be there. An id that is damaged, or not that of
+// the marker, is columnar.ErrCorrupt.
+func ReadID(fs FS, dir string) (Holds, error) {
+	h, err := readID(fs, dir)
+	if err != nil {
+		return Holds{}, fmt.Errorf("write-ahead log %s: %w", dir, err)
+	}
+	return h, nil
+}
+
+func readID(fs FS, dir string) (h Holds, err error) {
 	if err := fs.MkdirAll(dir); err != nil {
-		return "", false, fmt.Errorf("write-ahead log %s: %w", dir, err)
+		return h, err
 	}
 	names, err := fs.List(dir)
 	if err != nil {
-		return "", false, fmt.Errorf("write-ahead log %s: %w", dir, err)
+		return h, err
 	}
-	found, err := positions(fs, dir)
-	if err != nil || !slices.Contains(names, idName) {
-		return "", len(found) > 0, err
-	}
-	f, err := fs.Open(filepath.Join(dir, idName))
+	m, err := readMark(fs, dir, names)
 	if err != nil {
-		return "", false, fmt.Errorf("write-ahead log %s: %w", dir, err)
+		return h, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	text := make([]byte, maxID)
-	n, err := f.ReadAt(text, 0)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", false, fmt.Errorf("write-ahead log %s: %w", dir, err)
+	if h.Records, err = hasRecords(fs, dir, names, &m); err != nil {
+		return h, err
 	}
-	line, whole := strings.CutSuffix(string(text[:n]), "\n")
+	text, err := readStart(fs, dir, idName, names)
+	if err != nil {
+		return h, err
+	}
+	line, whole := strings.CutSuffix(text, "\n")
 	switch {
 	case whole:
-		return line, len(found) > 0, nil
-	case len(found) == 0 || n == 0:
-		return "", len(found) > 0, nil // it was not finished when it was written
+		h.ID, h.Named = line, true
+		return h, sameLog(&m, line)
+	case text == "" || !h.Records || m.id != "" && strings.HasPrefix(m.id, text):
+		h.ID = m.id // it was not finished when it was written, is gone, or cut off
+		return h, nil
 	}
-	return "", true, fmt.Errorf("write-ahead log %s: file %s: %w: it holds no line", dir, idName, columnar.ErrCorrupt)
+	known := "holds no line"
+	if m.id != "" {
+		known = fmt.Sprintf("%s, and that of the log is %q by file %s; where this is that log, write it there, as a line", known, m.id, markName)
+	}
+	return h, fmt.Errorf("file %s: %w: it %s", idName, columnar.ErrCorrupt, known)
+}
+
+// sameLog makes sure that the marker is that of the log of an id.
+func sameLog(m *marked, id string) error {
+	if m.id == "" || id == "" || m.id == id {
+		return nil
+	}
+	return fmt.Errorf("file %s: %w: it is that of the log %q, and the log is %q by file %s: one of them is damaged, or another log's; bring it back from a backup",
+		markName, columnar.ErrCorrupt, m.id, id, idName)
+}
+
+// hasRecords reports whether a log has, or once had, records.
+func hasRecords(fs FS, dir string, names []string, m *marked) (bool, error) {
+	if m.position > 0 {
+		return true, nil
+	}
+	for _, base := range positions(names) {
+		if base > 0 {
+			return true, nil
+		}
+		size, err := fileSize(fs, filepath.Join(dir, fileName(base)))
+		if err != nil || size > headerLen2 {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+func fileSize(fs FS, path string) (size int64, err error) {
+	f, err := fs.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	return f.Size()
+}
+
+// readStart returns the first bytes of a small file, none where it is not there.
+func readStart(fs FS, dir, name string, names []string) (text string, err error) {
+	if !slices.Contains(names, name) {
+		return "", nil
+	}
+	f, err := fs.Open(filepath.Join(dir, name))
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b := make([]byte, maxID+1)
+	n, err := f.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", err
+	}
+	return string(b[:n]), nil
 }
 
 // WriteID gives the log in a directory, which the caller has open, its id.

@@ -6,14 +6,17 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const (
 	defaultFileBytes = 64 << 20
+	defaultMarkDelay = 100 * time.Millisecond
 	writeChunk       = 1 << 20 // frames are gathered up to this size for one write
 	lockName         = "LOCK"
 )
@@ -21,11 +24,17 @@ const (
 // Options say how to open a log.
 type Options struct {
 	Dir       string // made if it is not there
+	ID        string // of the log, as in its directory's file of that name
 	FS        FS     // nil: that of the machine
 	FileBytes int64  // a file that has reached this size is followed by another; 0: 64 MiB
 	// Start is a position below which nothing is needed any more: what lies there
 	// is not missed, and new records get positions at or above it.
-	Start uint64
+	Start  uint64
+	Logger *slog.Logger // is told what was cut off at the end; nil: nobody
+	// MarkDelay is for how long at most a mark is known to the machine and not yet on the
+	// disk; 0: 100 ms. Where it is negative every mark is on the disk before the
+	// acknowledgement, which costs a second sync for each group.
+	MarkDelay time.Duration
 }
 
 // Log is an open write-ahead log. Its methods are safe for concurrent use.
@@ -46,8 +55,12 @@ type Log struct {
 		sync.Mutex
 		files   []uint64 // positions at which the files begin; the last is written to
 		file    File     // nil after a fault, until the next append
+		header  int64    // length of its header
 		durable uint64   // end of the last good frame
-		fault   bool     // file must be cut back to durable before anything else
+		sum     uint32   // of the log up to there
+		marker  *marker
+		ahead   bool // there may be a mark behind durable
+		fault   bool // file must be cut back to durable before anything else
 		closed  bool
 		chunk   []byte
 	}
@@ -137,9 +150,13 @@ func (l *Log) commit(g *group) error {
 	if err := l.ready(); err != nil {
 		return l.explain(err)
 	}
-	end, err := l.write(g)
+	end, sum, err := l.write(g)
 	if err == nil {
 		err = l.io.file.Sync()
+	}
+	if err == nil {
+		err = l.io.marker.put(end, sum) // W6
+		l.io.ahead = err != nil
 	}
 	if err != nil {
 		l.io.fault = true
@@ -147,7 +164,7 @@ func (l *Log) commit(g *group) error {
 		return l.explain(err)
 	}
 	l.syncs.Add(1)
-	l.io.durable = end
+	l.io.durable, l.io.sum = end, sum
 	return nil
 }
 
@@ -176,12 +193,15 @@ func (l *Log) ready() error {
 func (l *Log) current() uint64 { return l.io.files[len(l.io.files)-1] }
 
 // offset returns the length of the good part of the last file.
-func (l *Log) offset() int64 { return headerLen + int64(l.io.durable-l.current()) }
+func (l *Log) offset() int64 { return l.io.header + int64(l.io.durable-l.current()) }
 
 func (l *Log) path(position uint64) string { return filepath.Join(l.dir, fileName(position)) }
 
 // rotate makes the next file, which begins at the end of the last (W2).
 func (l *Log) rotate() error {
+	if err := l.io.marker.sync(); err != nil {
+		return err
+	}
 	if l.io.file != nil {
 		if err := l.io.file.Close(); err != nil {
 			return err
@@ -193,7 +213,7 @@ func (l *Log) rotate() error {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(fileHeader(l.io.durable), 0)
+	_, err = f.WriteAt(fileHeader(l.io.durable, l.io.sum), 0)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -206,12 +226,19 @@ func (l *Log) rotate() error {
 	if n := len(l.io.files); n == 0 || l.current() != l.io.durable {
 		l.io.files = append(l.io.files, l.io.durable)
 	}
-	l.io.file = f
+	l.io.file, l.io.header = f, headerLen2
 	return nil
 }
 
-// repair cuts the last file back to its good frames and leaves it for good (W4).
+// repair cuts the last file back to its good frames and leaves it for good (W4). A mark
+// that is ahead of them, perhaps, is taken back first.
 func (l *Log) repair() error {
+	if l.io.ahead {
+		if err := l.mark(); err != nil {
+			return err
+		}
+		l.io.ahead = false
+	}
 	f := l.io.file
 	if err := f.Truncate(l.offset()); err != nil {
 		return err
@@ -223,9 +250,18 @@ func (l *Log) repair() error {
 	return f.Close()
 }
 
+// mark writes a mark at the end of the log, and syncs it.
+func (l *Log) mark() error {
+	if err := l.io.marker.put(l.io.durable, l.io.sum); err != nil {
+		return err
+	}
+	return l.io.marker.sync()
+}
+
 // write writes the group's frames behind the good part of the file and returns
-// the position behind them.
-func (l *Log) write(g *group) (end uint64, err error) {
+// the position behind them, and the sum of the log up to there.
+func (l *Log) write(g *group) (end uint64, sum uint32, err error) {
+	sum = l.io.sum
 	position, offset := l.io.durable, l.offset()
 	chunk := l.io.chunk[:0]
 	put := func(p []byte) {
@@ -240,6 +276,7 @@ func (l *Log) write(g *group) (end uint64, err error) {
 			chunk = chunk[:0]
 		}
 		chunk = appendFrameHeader(chunk, len(r.data), r.checksum, position, l.io.durable)
+		sum = sumFrame(sum, chunk[len(chunk)-frameLen:])
 		if len(r.data) < writeChunk/2 {
 			chunk = append(chunk, r.data...)
 		} else {
@@ -251,7 +288,7 @@ func (l *Log) write(g *group) (end uint64, err error) {
 	}
 	put(chunk)
 	l.io.chunk = chunk
-	return position, err
+	return position, sum, err
 }
 
 // End returns the position behind the last durable record.
@@ -308,8 +345,5 @@ func (l *Log) Close() error {
 	if l.io.fault {
 		err = l.repair()
 	}
-	if l.io.file != nil {
-		err = errors.Join(err, l.io.file.Close())
-	}
-	return errors.Join(err, l.lock.Close())
+	return errors.Join(err, l.io.marker.sync(), l.closeFiles(), l.lock.Close())
 }

@@ -3,17 +3,18 @@ package wal
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"log/slog"
 	"path/filepath"
-	"slices"
-
-	"github.com/trellisdb/trellis/columnar"
 )
 
 // Open locks the directory, which wraps ErrLocked where another process has it,
-// and makes the log ready: a torn group at the end is cut off. What makes that
-// impossible is columnar.ErrCorrupt and names the file. So is a log that has
-// records but does not reach to Start: it belongs to something else.
+// and makes the log ready: what stands behind the marker and is no whole record was
+// never acknowledged; it is cut off, and the logger is told. Where something that was
+// acknowledged is damaged or missing the error is columnar.ErrCorrupt, names the file,
+// and nothing is changed. So it is with a log that does not reach to Start: it belongs
+// to something else.
 func Open(o Options) (*Log, error) {
 	if o.FS == nil {
 		o.FS = OS{}
@@ -21,7 +22,16 @@ func Open(o Options) (*Log, error) {
 	if o.FileBytes == 0 {
 		o.FileBytes = defaultFileBytes
 	}
+	if o.MarkDelay == 0 {
+		o.MarkDelay = defaultMarkDelay
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	l := &Log{dir: o.Dir, fs: o.FS, fileBytes: o.FileBytes}
+	if len(o.ID) > maxID {
+		return nil, l.explain(fmt.Errorf("an id of %d bytes: must have %d at most", len(o.ID), maxID))
+	}
 	if err := l.fs.MkdirAll(o.Dir); err != nil {
 		return nil, l.explain(err)
 	}
@@ -30,11 +40,8 @@ func Open(o Options) (*Log, error) {
 		return nil, l.explain(err)
 	}
 	l.lock = lock
-	if err := l.recover(o.Start); err != nil {
-		if l.io.file != nil {
-			err = errors.Join(err, l.io.file.Close())
-		}
-		return nil, errors.Join(l.explain(err), lock.Close())
+	if err := l.recover(&o); err != nil {
+		return nil, errors.Join(l.explain(err), l.closeFiles(), lock.Close())
 	}
 	l.end.Store(l.io.durable)
 	return l, nil
@@ -50,132 +57,101 @@ func Lock(dir string) (io.Closer, error) {
 	return lock, nil
 }
 
-// positions returns the positions at which the files in dir begin, in order.
-func positions(fs FS, dir string) ([]uint64, error) {
-	names, err := fs.List(dir)
-	if err != nil {
-		return nil, err
+// closeFiles closes the files that are open.
+func (l *Log) closeFiles() (err error) {
+	if l.io.file != nil {
+		err = l.io.file.Close()
+		l.io.file = nil
 	}
-	var found []uint64
-	for _, name := range names {
-		if position, ok := parseFileName(name); ok {
-			found = append(found, position)
-		}
+	if l.io.marker != nil {
+		err = errors.Join(err, l.io.marker.close())
+		l.io.marker = nil
 	}
-	slices.Sort(found)
-	return found, nil
+	return err
 }
 
-// recover finds the end of the log and opens the last file.
-func (l *Log) recover(start uint64) (err error) {
-	if l.io.files, err = positions(l.fs, l.dir); err != nil {
+// recover finds the end of the log and opens the last file and the marker.
+func (l *Log) recover(o *Options) error {
+	s, err := look(l.fs, l.dir, o.ID, o.Start)
+	if err != nil {
 		return err
 	}
-	if len(l.io.files) > 0 {
-		if err := l.openLast(); err != nil {
-			return err
-		}
+	if n := s.marked.damaged; s.marked.found && n > 0 {
+		o.Logger.Warn("the marker of the write-ahead log was damaged; what it says is known from its other copies",
+			"file", filepath.Join(l.dir, markName), "copies", n)
 	}
-	switch {
-	case len(l.io.files) == 0:
-		l.io.durable = start
-		return l.rotate()
-	case l.io.files[0] > start && start > 0:
-		return fmt.Errorf("%w: records from position %d to %d are missing", columnar.ErrCorrupt, start, l.io.files[0])
-	case l.io.durable >= start:
-		return nil
-	}
-	if l.withoutRecords() {
-		// Files without a record: the log begins anew where the segments end.
-		old := l.io.files
-		l.io.files, l.io.durable = nil, start
-		if err := l.rotate(); err != nil {
-			return err
-		}
-		return l.remove(old)
-	}
-	return fmt.Errorf("%w: the log ends at position %d, but the segments of the catalog hold everything up to %d: "+
-		"this is not the log of this catalog, or an old copy of it; move the directory away to go on without it",
-		columnar.ErrCorrupt, l.io.durable, start)
-}
-
-// withoutRecords reports whether the files hold no record.
-func (l *Log) withoutRecords() bool { return l.io.durable == l.io.files[0] }
-
-// remove removes files.
-func (l *Log) remove(files []uint64) error {
-	for _, position := range files {
+	l.io.files, l.io.durable, l.io.sum = s.files, s.end, s.last.sum
+	for _, position := range s.unfinished {
+		o.Logger.Warn("a file of the write-ahead log that was never finished is removed; it holds no record", "file", l.path(position))
 		if err := l.fs.Remove(l.path(position)); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// openLast opens the last file and cuts off a torn group. A last file that was
-// not finished when it was made holds nothing and is removed.
-func (l *Log) openLast() error {
-	base := l.current()
-	f, err := l.fs.Open(l.path(base))
-	if err != nil {
+	if len(s.files) == 0 {
+		l.io.sum = crc32.Checksum([]byte(o.ID), castagnoli)
+	} else if err := l.openLast(&s, o.Logger); err != nil {
 		return err
 	}
-	good, size, err := lastGood(f, base)
-	if err == nil && good >= headerLen {
-		l.io.file, l.io.durable = f, base+uint64(good-headerLen)
-		if good == size {
-			return nil
-		}
-		if err := f.Truncate(good); err != nil {
+	if l.io.marker, err = openMarker(l.fs, o, s.marked, mark{position: l.io.durable, sum: l.io.sum, id: o.ID}); err != nil {
+		return err
+	}
+	return l.begin(&s, o)
+}
+
+// openLast opens the last file for the records to come, and cuts off what is no record.
+func (l *Log) openLast(s *survey, logger *slog.Logger) (err error) {
+	if l.io.file, err = l.fs.Open(l.path(l.current())); err != nil {
+		return err
+	}
+	l.io.header = s.last.header
+	if torn := s.last.size - s.last.good; torn > 0 {
+		logger.Warn("the end of the write-ahead log was cut off; it was being written when the process ended and was not acknowledged",
+			"file", l.path(l.current()), "offset", s.last.good, "bytes", torn)
+		if err := l.io.file.Truncate(s.last.good); err != nil {
 			return err
 		}
-		return f.Sync()
 	}
-	err = errors.Join(err, f.Close())
-	if err != nil {
-		return fmt.Errorf("file %s: %w", fileName(base), err)
-	}
-	if err := l.fs.Remove(l.path(base)); err != nil {
-		return err
-	}
-	l.io.files = l.io.files[:len(l.io.files)-1]
-	if len(l.io.files) > 0 {
-		return l.openLast()
-	}
-	l.io.durable = base
-	return l.rotate()
+	return l.io.file.Sync() // a record may have been written and not synced
 }
 
-// lastGood returns the length of the part of the last file that holds good
-// frames, 0 where the file was never finished.
-func lastGood(f File, base uint64) (good, size int64, err error) {
-	if size, err = f.Size(); err != nil {
-		return 0, 0, err
+// begin makes marker and files be those of an open log.
+func (l *Log) begin(s *survey, o *Options) error {
+	anew := l.io.durable < o.Start || len(s.files) == 0
+	if len(s.files)+len(s.unfinished) == 0 && s.marked.found {
+		o.Logger.Warn("the files of the write-ahead log are gone; all that was acknowledged is in segments, so it begins anew", "directory", l.dir, "position", o.Start)
 	}
-	s, err := newScanner(f, size, base)
-	if errors.Is(err, columnar.ErrCorrupt) && size <= headerLen {
-		return 0, size, nil
+	if anew {
+		// Files without a record: the log begins where the segments end.
+		l.io.files, l.io.durable = nil, max(l.io.durable, o.Start)
 	}
-	if err != nil {
-		return 0, size, err
+	marks := 0
+	switch now := (mark{s.marked.sequence, l.io.durable, l.io.sum, l.io.marker.id}); {
+	case s.marked.found && s.marked.damaged > 0:
+		marks = 2 // both places are written anew
+	case s.marked.mark != now:
+		marks = 1
 	}
-	for err == nil {
-		_, err = s.next()
+	for range marks {
+		if err := l.mark(); err != nil {
+			return err
+		}
 	}
-	if errors.Is(err, io.EOF) {
-		return s.offset, size, nil
+	if !anew && l.io.header == headerLen2 {
+		return nil
 	}
-	if !errors.Is(err, columnar.ErrCorrupt) {
-		return 0, size, err
+	// A file of an earlier release is not gone on with: where there is one of the new
+	// form there is a marker.
+	if err := l.rotate(); err != nil {
+		return err
 	}
-	tail := make([]byte, size-s.offset)
-	if _, rerr := f.ReadAt(tail, s.offset); rerr != nil && !errors.Is(rerr, io.EOF) {
-		return 0, size, rerr
+	for _, position := range s.files {
+		if anew && position != l.io.durable {
+			if err := l.fs.Remove(l.path(position)); err != nil {
+				return err
+			}
+		}
 	}
-	if provesLoss(tail, s.position()) {
-		return 0, size, err
-	}
-	return s.offset, size, nil
+	return nil
 }
 
 // Replay calls fn for every record whose frame ends behind the position from, in
@@ -183,58 +159,90 @@ func lastGood(f File, base uint64) (good, size int64, err error) {
 // to be called before the first append. Damage wraps columnar.ErrCorrupt and
 // names file and offset.
 func (l *Log) Replay(from uint64, fn func(record []byte, end uint64) error) error {
-	for i, base := range l.io.files {
-		end := l.io.durable
-		if i+1 < len(l.io.files) {
-			end = l.io.files[i+1]
+	r := reading{fs: l.fs, dir: l.dir, files: l.io.files, end: l.io.durable, from: from}
+	err := r.each(func(f frame, _ int64) error {
+		if f.end() <= from {
+			return nil
 		}
-		if end <= from {
-			continue
-		}
-		err := replayFile(l.fs, l.path(base), base, end, func(f frame, _ int64) error {
-			if f.end() <= from {
-				return nil
-			}
-			return fn(f.record, f.end())
-		})
-		if err != nil {
-			return fmt.Errorf("write-ahead log %s: file %s: %w", l.dir, fileName(base), err)
-		}
+		return fn(f.record, f.end())
+	})
+	if err != nil {
+		return fmt.Errorf("write-ahead log %s: %w", l.dir, err)
 	}
 	return nil
 }
 
-// replayFile calls fn for every frame of a file, which must reach to the position
-// end.
-func replayFile(fs FS, path string, base, end uint64, fn func(f frame, offset int64) error) (err error) {
-	in, err := fs.Open(path)
+// reading reads the records of a log up to end, but for files that hold nothing behind
+// from.
+type reading struct {
+	fs        FS
+	dir       string
+	files     []uint64
+	end, from uint64
+}
+
+// each calls fn for every frame, with its offset in its file.
+func (r *reading) each(fn func(f frame, offset int64) error) error {
+	var sum uint32 // behind the file before
+	summed := false
+	for i, base := range r.files {
+		end := r.end
+		if i+1 < len(r.files) {
+			end = r.files[i+1]
+		}
+		if end <= r.from && i+1 < len(r.files) {
+			continue
+		}
+		s, err := r.file(base, end, func(s *scanner) error {
+			if summed && s.header == headerLen2 && s.sum != sum {
+				return &damage{0, "it does not go on where the file before ends: this is the file of another log, or another copy of this one"}
+			}
+			return nil
+		}, fn)
+		var d *damage
+		if errors.As(err, &d) {
+			err = fmt.Errorf("%w; "+restoreIt, err)
+		}
+		if err != nil {
+			return fmt.Errorf("file %s: %w", fileName(base), err)
+		}
+		sum, summed = s.sum, true
+	}
+	return nil
+}
+
+// file reads a file up to the position end, which it must reach.
+func (r *reading) file(base, end uint64, opened func(*scanner) error, fn func(f frame, offset int64) error) (s *scanner, err error) {
+	in, err := r.fs.Open(filepath.Join(r.dir, fileName(base)))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	size, err := in.Size()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	s, err := newScanner(in, size, base)
-	if err != nil {
-		return err
+	if s, err = newScanner(in, size, base); err != nil {
+		return nil, err
+	}
+	if err := opened(s); err != nil {
+		return nil, err
 	}
 	for s.position() < end {
 		offset := s.offset
 		f, err := s.next()
 		if errors.Is(err, io.EOF) {
-			return &damage{offset, fmt.Sprintf("the file ends at position %d, %d bytes before the next", s.position(), end-s.position())}
+			return nil, &damage{s.offset, fmt.Sprintf("the file ends at position %d, %d bytes before the next", s.position(), end-s.position())}
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := fn(f, offset); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	if s.offset != size {
-		return &damage{s.offset, "bytes behind the last frame"}
+	if s.position() != end {
+		return nil, &damage{s.offset, fmt.Sprintf("a record goes beyond position %d, where the next file begins", end)}
 	}
-	return nil
+	return s, nil
 }

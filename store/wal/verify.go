@@ -1,10 +1,7 @@
 package wal
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 
 	"github.com/trellisdb/trellis/columnar"
 )
@@ -15,62 +12,64 @@ type Verified struct {
 	Records int64
 	Samples int64 // in records; those of whole blocks are not counted
 	Bytes   int64
-	// Torn is how many bytes at the end are no whole frame: a group that is just being
-	// written, or that a crash cut off before it was acknowledged. Open cuts them off.
+	// Torn is how many bytes at the end are no whole frame and are not past what was
+	// acknowledged: a group that is just being written, or that a crash cut off. Open cuts
+	// them off.
 	Torn int64
+	// Unmarked says that the log is of an earlier release and has no marker: what is
+	// torn may have been acknowledged.
+	Unmarked bool
+	// DamagedMarks is how many of the four copies of the mark cannot be read.
+	DamagedMarks int
 }
 
-// Verify reads a log and verifies every frame and every entry. It does not lock
-// the directory and changes nothing, so it may be used on a log that is open.
-// Damage wraps columnar.ErrCorrupt and names file and offset.
-func Verify(dir string) (Verified, error) {
-	var v Verified
-	disk := FS(OS{})
-	found, err := positions(disk, dir)
+// VerifyOptions say what is known of a log that is verified.
+type VerifyOptions struct {
+	ID    string // as in Options
+	Start uint64 // as in Options
+	Alone bool   // Start is not known: it is the position at which the first file begins
+	// Record, where not nil, is called with every record, in order, and the position
+	// behind it.
+	Record func(record []byte, end uint64) error
+}
+
+// Verify reads a log and verifies every frame and every entry. What makes Open fail
+// makes it fail. It does not lock the directory and changes nothing, so it may be used
+// on a log that is open; if files go away meanwhile the error can wrap fs.ErrNotExist
+// or columnar.ErrCorrupt, so ask again with a newer Start. Damage wraps
+// columnar.ErrCorrupt and names file and offset.
+func Verify(dir string, o VerifyOptions) (Verified, error) {
+	v, err := verify(dir, &o)
 	if err != nil {
 		return v, fmt.Errorf("write-ahead log %s: %w", dir, err)
-	}
-	for i, base := range found {
-		next := uint64(0)
-		if i+1 < len(found) {
-			next = found[i+1]
-		}
-		err := v.file(disk, filepath.Join(dir, fileName(base)), base, next)
-		if errors.Is(err, fs.ErrNotExist) && i+1 < len(found) {
-			continue // it was trimmed meanwhile
-		}
-		if err != nil {
-			return v, fmt.Errorf("write-ahead log %s: file %s: %w", dir, fileName(base), err)
-		}
 	}
 	return v, nil
 }
 
-// file reads a file that goes on at the position next in another one; 0: it is the
-// last.
-func (v *Verified) file(disk FS, path string, base, next uint64) (err error) {
-	f, err := disk.Open(path)
+func verify(dir string, o *VerifyOptions) (v Verified, err error) {
+	disk := ReadOnly{}
+	if o.Alone {
+		names, err := disk.List(dir)
+		if err != nil {
+			return v, err
+		}
+		if found := positions(names); len(found) > 0 {
+			o.Start = found[0]
+		}
+	}
+	s, err := look(disk, dir, o.ID, o.Start)
 	if err != nil {
-		return err
+		return v, err
 	}
-	good, size, err := lastGood(f, base)
-	err = errors.Join(err, f.Close())
-	switch {
-	case err != nil:
-		return err
-	case good == 0 && next == 0:
-		v.Torn += size
-		return nil
-	case good == 0:
-		return &damage{0, "the file header is cut off, and there are later files"}
-	case next > 0 && base+uint64(good-headerLen) != next:
-		return &damage{good, fmt.Sprintf("the next file begins at position %d", next)}
+	v.Torn, v.Unmarked = s.last.size-s.last.good, !s.marked.found && len(s.files) > 0
+	if s.marked.found {
+		v.DamagedMarks = s.marked.damaged
 	}
-	v.Files++
-	v.Bytes += good
-	v.Torn += size - good
-	return replayFile(prefixFS{disk, good}, path, base, base+uint64(good-headerLen), func(f frame, offset int64) error {
+	v.Files = len(s.files)
+	r := reading{fs: disk, dir: dir, files: s.files, end: s.end, from: o.Start}
+	return v, r.each(func(f frame, offset int64) error {
 		v.Records++
+		v.Bytes += int64(frameLen + len(f.record))
 		err := Entries(f.record, func(e *Entry) error {
 			v.Samples += int64(len(e.Slots))
 			return nil
@@ -78,30 +77,9 @@ func (v *Verified) file(disk FS, path string, base, next uint64) (err error) {
 		if err != nil {
 			return fmt.Errorf("offset %d: %w: %w", offset, columnar.ErrCorrupt, err)
 		}
+		if o.Record != nil {
+			return o.Record(f.record, f.end())
+		}
 		return nil
 	})
 }
-
-// prefixFS opens files as if they ended at a size: what is behind it is just being
-// written.
-type prefixFS struct {
-	FS
-	size int64
-}
-
-// Open implements FS.
-func (p prefixFS) Open(path string) (File, error) {
-	f, err := p.FS.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	return prefixFile{f, p.size}, nil
-}
-
-type prefixFile struct {
-	File
-	size int64
-}
-
-// Size implements File.
-func (p prefixFile) Size() (int64, error) { return p.size, nil }
