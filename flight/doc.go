@@ -29,6 +29,26 @@
 // JSON in the metadata of the first message on the path samples, or as headers too
 // (x-trellis-template).
 //
+// # What comes in
+//
+// gRPC reads a message whole before it asks anybody, and its buffer pool is told
+// neither for whom a frame comes nor, where a call ends early, that it is gone. So
+// messages are read here, from the stream of bytes below gRPC's messages
+// (transport.ServerStream has the methods for it): five bytes tell a message's size;
+// then its memory is reserved; then the client gets a window for it, piece by piece,
+// and what comes is copied once, into the fields of the message. The calls that gRPC
+// calls unary are served as streams of one message for the same reason.
+//
+// What a client may send without being read is the window of its stream, which is part
+// of what each call holds from its first header on; a call for which there is no room
+// is refused before it has a message. Connections are counted as they are accepted. A
+// message is refused where it has more fields than a command needs, because each takes
+// many times its bytes once it is unpacked.
+//
+// A stream's message is held in its part until its batch has been stored, and its batch
+// in another part (ingest) that it waits for meanwhile: nobody who holds of the second
+// waits for the first.
+//
 // # Invariants
 //
 //   - F1: the server holds no state of a client. What a ticket, a handle, a cookie or
@@ -47,6 +67,10 @@
 //     else.
 //   - F6: a batch that comes in is decoded when there is memory for all that becomes of
 //     it. Until then its stream is not read, so a full server slows its clients.
+//   - F9: no byte of a message is asked for that has no memory reserved, but for the
+//     first 8 KiB, which the call has paid for. One that was begun comes within its time
+//     (Options.MessageTime) or ends its call, which gives back all that it held; a
+//     stream that is open and idle holds its place and nothing else.
 //   - F8: a statement whose client does not read gives back all memory but one batch and
 //     keeps its place; after trellis.idle_stream_timeout it ends.
 //   - F7: a stream of samples that is an edit is committed when the client has ended

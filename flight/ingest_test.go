@@ -338,7 +338,7 @@ func TestMessagesAreBounded(t *testing.T) {
 	c := f.client()
 	f.update(c, "INSERT INTO series (series, type, sample_t) VALUES ('boiler', 'double', '1s')")
 	_, err := ingestBatches(t.Context(), c, appending("samples"), samplesBatch("boiler", newYear, make([]float64, 10_000)...))
-	wantCode(t, err, codes.ResourceExhausted, "larger than max")
+	wantCode(t, err, codes.ResourceExhausted, "more than the 65536", "--memory-limit")
 	if got := f.query(c, "SELECT count(*) FROM samples"); got != "0" {
 		t.Errorf("there are %s samples", got)
 	}

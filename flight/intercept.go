@@ -11,7 +11,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/grpc/tap"
 )
 
 const (
@@ -19,41 +18,25 @@ const (
 	handshakeMethod = servicePrefix + "Handshake"
 )
 
-// tap refuses calls without credentials before their messages are read. It runs in the
-// connection's reader, so it does nothing else.
-func (s *Server) tap(ctx context.Context, info *tap.Info) (_ context.Context, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = s.finish(info.FullMethodName, p, nil)
-		}
-	}()
-	if strings.HasPrefix(info.FullMethodName, servicePrefix) && info.FullMethodName != handshakeMethod {
-		_, err = s.authenticate(info.Header)
-	}
-	return ctx, err
-}
-
-// unary is the interceptor of calls with one message in each direction.
-func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	defer func() { err = s.finish(info.FullMethod, recover(), err) }()
-	ctx, done, err := s.admit(ctx, info.FullMethod)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	resp, err = handler(ctx, req)
-	return resp, because(ctx, err)
-}
-
-// stream is the interceptor of the other calls.
+// stream is the interceptor of calls, all of which are streams.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer func() { err = s.finish(info.FullMethod, recover(), err) }()
+	v := visitOf(stream.Context())
+	if v == nil || !v.begin() {
+		return context.Cause(stream.Context())
+	}
+	defer v.end()
 	ctx, done, err := s.admit(stream.Context(), info.FullMethod)
 	if err != nil {
 		return err
 	}
 	defer done()
-	return because(ctx, handler(srv, &callStream{ServerStream: stream, ctx: ctx}))
+	call, err := s.newCallStream(ctx, stream, info, v)
+	if err != nil {
+		return err
+	}
+	defer call.close()
+	return because(ctx, handler(srv, call))
 }
 
 // because returns why a call was cancelled, where the server did it; other errors stay
@@ -65,15 +48,6 @@ func because(ctx context.Context, err error) error {
 	}
 	return err
 }
-
-// callStream is a stream with the context of its call.
-type callStream struct {
-	grpc.ServerStream
-	ctx context.Context //nolint:containedctx // a stream is asked for its context
-}
-
-// Context returns the context of the call.
-func (s *callStream) Context() context.Context { return s.ctx }
 
 // admit finds out who calls and with which settings. The context that it returns
 // ends with the call or when the server is shut down for good.

@@ -27,22 +27,19 @@ type checkedPut struct {
 	first    *flight.FlightData
 	stopping <-chan struct{}
 
-	room     *memory.Part // where batches on their way are counted
-	held     *memory.Hold // by the message at hand
-	expected int64        // what the message before took
+	held *memory.Hold // by the batch at hand
 }
 
-// ingestFactor is how many bytes a batch takes for each of its own until it is stored:
-// itself; its values series by series with their slots; the record of the log. Measured
-// with long batches of doubles, which take the most.
+// ingestFactor is how many bytes a batch takes for each of its own until it is stored,
+// beside those of its message: its values series by series with their slots; the record
+// of the log. Measured with long batches of doubles, which take the most.
 const ingestFactor = 3
 
-// reserve takes the memory that the message at hand needs until the next one is asked
+// reserve takes the memory that the batch at hand needs until the next one is asked
 // for, and waits for it: meanwhile nothing is read from the stream, so that the
 // transport slows its client down.
-func (p *checkedPut) reserve(data *flight.FlightData) error {
-	n := int64(len(data.GetDataHeader())+len(data.GetDataBody())) + ingestFactor*p.check.raw
-	p.expected = n
+func (p *checkedPut) reserve() error {
+	n := ingestFactor * p.check.raw
 	return p.wait(func(ctx context.Context) error { return p.held.Reserve(ctx, n) })
 }
 
@@ -78,12 +75,7 @@ func (p *checkedPut) Recv() (*flight.FlightData, error) {
 		return nil, errStopping
 	default:
 	}
-	// The transport hands over whole messages, whatever their size. So none is asked for
-	// while there is no room for one like the last.
 	p.close()
-	if err := p.wait(func(ctx context.Context) error { return p.room.Wait(ctx, p.expected) }); err != nil {
-		return nil, err
-	}
 	type received struct {
 		data *flight.FlightData
 		err  error
@@ -103,7 +95,7 @@ func (p *checkedPut) Recv() (*flight.FlightData, error) {
 		if err := p.check.check(m.data.GetDataHeader(), m.data.GetDataBody()); err != nil {
 			return nil, err
 		}
-		return m.data, p.reserve(m.data)
+		return m.data, p.reserve()
 	}
 }
 
@@ -114,7 +106,7 @@ func (p *checkedPut) close() { p.held.Release(math.MaxInt64) }
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	in := &checkedPut{
 		FlightService_DoPutServer: stream, check: incoming{limit: int64(s.server.opts.MaxMessage)}, stopping: s.server.stopping,
-		room: s.server.opts.Ingest, held: s.server.opts.Ingest.Hold(),
+		held: s.server.opts.Ingest.Hold(),
 	}
 	defer in.held.Close()
 	first, err := in.Recv()

@@ -9,11 +9,13 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/apache/arrow-go/v18/arrow/flight"
+	pb "github.com/apache/arrow-go/v18/arrow/flight/gen/flight"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/experimental"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -60,6 +62,11 @@ type Options struct {
 	MaxMessage int
 	// Ingest is the memory of the batches that come in; nil: it is only counted.
 	Ingest *memory.Part
+	// Wire is the memory of what comes in before it is a statement or a batch.
+	Wire Wire
+	// MessageTime is how long a message may take to come once it has begun, beside a
+	// second for each 64 KiB of it; 0: 20 s.
+	MessageTime time.Duration
 
 	// TLS encrypts; with ClientAuth set it also asks clients for certificates.
 	TLS *tls.Config
@@ -74,6 +81,9 @@ type Options struct {
 // that grows with the line would let unread messages grow with it.
 const window = 1 << 18
 
+// maxHeaders is the most that the headers of a call may have, in bytes.
+const maxHeaders = 64 << 10
+
 // maxMessageBytes is the largest message by default.
 const maxMessageBytes = 64 << 20
 
@@ -82,6 +92,8 @@ type Server struct {
 	opts    Options
 	seal    sealer
 	shaking chan struct{} // has an entry for each handshake whose payload is read
+	writers atomic.Int64  // bytes that streams that are written hold of Wire.Calls
+	refused refused       // connections beyond the most
 	grpc    *grpc.Server
 	health  *health.Server
 	running running
@@ -120,6 +132,10 @@ func New(opts Options) (*Server, error) {
 	if opts.Ingest == nil {
 		opts.Ingest = memory.NewBudget(0).NewPart("ingest", 0, 0)
 	}
+	if opts.MessageTime <= 0 {
+		opts.MessageTime = messageTime
+	}
+	opts.Wire.fill()
 	if opts.SigningKey == nil {
 		opts.SigningKey = make([]byte, 32)
 		if _, err := rand.Read(opts.SigningKey); err != nil {
@@ -129,25 +145,29 @@ func New(opts Options) (*Server, error) {
 	s := &Server{opts: opts, seal: sealer{opts.SigningKey}, health: health.NewServer(), stopping: make(chan struct{}), shaking: make(chan struct{}, handshakes)}
 	s.life, s.die = context.WithCancelCause(context.Background())
 	s.grpc = grpc.NewServer(s.grpcOptions()...)
-	flight.RegisterFlightServiceServer(s.grpc, newService(s))
-	grpc_health_v1.RegisterHealthServer(s.grpc, s.health)
+	s.grpc.RegisterService(asStreams(pb.FlightService_ServiceDesc), newService(s))
+	s.grpc.RegisterService(asStreams(grpc_health_v1.Health_ServiceDesc), s.health)
 	return s, nil
 }
 
 func (s *Server) grpcOptions() []grpc.ServerOption {
 	opts := []grpc.ServerOption{
-		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
 		grpc.InTapHandle(s.tap),
 		grpc.MaxRecvMsgSize(s.opts.MaxMessage),
-		grpc.InitialWindowSize(window), // what comes in unread, of a stream
-		grpc.InitialConnWindowSize(16 * window),
+		grpc.InitialWindowSize(int32(s.opts.Wire.Window)), // what comes in unread, of a stream
+		grpc.InitialConnWindowSize(16 * int32(s.opts.Wire.Window)),
+		grpc.MaxHeaderListSize(maxHeaders),
+		experimental.BufferPool(frames),
 		grpc.MaxSendMsgSize(max(s.opts.MaxMessage, maxMessageBytes)),
 		grpc.MaxConcurrentStreams(256),
 		grpc.ConnectionTimeout(20 * time.Second),
 		grpc.WaitForHandlers(true),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
+	}
+	if s.opts.Wire.Calls.Most() > 0 { // idle connections are to cost little
+		opts = append(opts, grpc.SharedWriteBuffer(true), grpc.ReadBufferSize(min(s.opts.Wire.Window/4, 32<<10)))
 	}
 	if s.opts.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(s.opts.TLS)))
@@ -164,7 +184,7 @@ func (s *Server) Serve(lis net.Listener) error {
 		return errors.Join(err, lis.Close())
 	}
 	s.health.SetServingStatus("", grpc_health_v1.HealthCheckResponse_SERVING)
-	if err := s.grpc.Serve(lis); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+	if err := s.grpc.Serve(s.limited(lis)); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve %s: %w", lis.Addr(), err)
 	}
 	return nil

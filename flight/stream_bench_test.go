@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
+	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/engine"
 	"github.com/trellisdb/trellis/engine/plan"
@@ -143,5 +144,64 @@ func BenchmarkDoGet(b *testing.B) {
 		b.Run("library/"+name, func(b *testing.B) { benchFetch(b, stock.Addr().String()) })
 		stock.Shutdown()
 		batch.Release()
+	}
+}
+
+// BenchmarkDoPut writes the same samples over and over: of four series, in batches of
+// 65,536 rows, which are 2.6 MB.
+func BenchmarkDoPut(b *testing.B) {
+	clock := func() int64 { return someInstant }
+	db, err := trellis.Open(b.Context(), trellis.Options{Dir: b.TempDir(), Clock: clock})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = db.Close(context.Background()) }()
+	s, err := New(Options{Engine: db.Engine, Clock: clock})
+	if err != nil {
+		b.Fatal(err)
+	}
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	go func() { _ = s.Serve(lis) }()
+	defer func() { _ = s.Shutdown(context.Background()) }()
+	client, err := flight.NewClientWithMiddleware(lis.Addr().String(), nil, nil, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = client.Close() }()
+	stream, err := client.DoPut(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	fields := []arrow.Field{{Name: "time", Type: plan.TimestamptzType}}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.PrimitiveTypes.Float64})
+	}
+	r := array.NewRecordBuilder(memory.DefaultAllocator, arrow.NewSchema(fields, nil))
+	defer r.Release()
+	for i := range 1 << 16 {
+		r.Field(0).(*array.TimestampBuilder).Append(arrow.Timestamp(i) * 1_000_000)
+		for c := range 4 {
+			r.Field(c + 1).(*array.Float64Builder).Append(float64(i % 100))
+		}
+	}
+	batch := r.NewRecordBatch()
+	defer batch.Release()
+	messages := messagesOf(b, batch)
+	messages[0].FlightDescriptor = &flight.FlightDescriptor{Type: flight.DescriptorPATH, Path: []string{"samples"}}
+	messages[0].AppMetadata = []byte(`{"template": {"type": "double", "sample_t": "1 s"}}`)
+	if err := stream.Send(messages[0]); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(messages[1].GetDataBody())))
+	for b.Loop() {
+		if err := stream.Send(messages[1]); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

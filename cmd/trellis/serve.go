@@ -151,7 +151,11 @@ func (s *service) open(ctx context.Context) (err error) {
 		return errors.Join(openError(err, s.config.Data, "stop it, or choose another directory with --data"), s.hangUp())
 	}
 	s.logger.Info("storage", "bucket", s.db.Storage.Place.BucketName(), "catalog", s.db.Storage.Place.CatalogName(), "epoch", s.db.Store.Stats().Epoch)
-	server.Engine, server.Ingest = s.db.Engine, s.db.Memory.Ingest
+	server.Engine, server.Ingest, server.MessageTime = s.db.Engine, s.db.Memory.Ingest, s.config.MessageTimeout
+	server.Wire = flight.Wire{
+		Calls: s.db.Memory.Calls, Messages: s.db.Memory.Messages, Statements: s.db.Memory.Statements,
+		Window: int(shares.Window), Connections: s.config.connections(shares),
+	}
 	if s.flight, err = flight.New(server); err != nil {
 		return errors.Join(err, s.db.Close(ctx), s.hangUp())
 	}

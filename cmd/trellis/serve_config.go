@@ -44,6 +44,8 @@ type serveConfig struct {
 	Admins          []string      `koanf:"admin"`
 	RequireReason   bool          `koanf:"require-reason"`
 	ShutdownTimeout time.Duration `koanf:"shutdown-timeout"`
+	MessageTimeout  time.Duration `koanf:"message-timeout"`
+	MaxConnections  int           `koanf:"max-connections"`
 
 	Storage storageConfig `koanf:",squash"`
 }
@@ -122,6 +124,8 @@ func addServeFlags(flags *pflag.FlagSet) {
 	flags.StringArray("user", nil, "name:password of a user, may be repeated; none: whoever reaches the server may use it")
 	flags.StringArray("admin", nil, "user who may purge, compact and say what is kept for how long, may be repeated; without users everybody may")
 	flags.Bool("require-reason", false, "refuse edits without a reason (SET trellis.reason = '...')")
+	flags.Duration("message-timeout", 20*time.Second, "how long a message that was begun may take to come, beside a second for each 64 KiB")
+	flags.Int("max-connections", 0, "connections at once; 0: one for each MiB of the memory limit")
 	flags.Duration("shutdown-timeout", 30*time.Second, "how long a stop waits for calls that are under way")
 }
 
@@ -216,6 +220,10 @@ func (c *serveConfig) check() error {
 		return errors.New("--tls-client-ca needs --tls-cert and --tls-key")
 	case c.ShutdownTimeout < 0:
 		return fmt.Errorf("--shutdown-timeout %s: write a time such as 30s", c.ShutdownTimeout)
+	case c.MessageTimeout < time.Second:
+		return fmt.Errorf("--message-timeout %s: at least 1s is needed", c.MessageTimeout)
+	case c.MaxConnections < 0:
+		return fmt.Errorf("--max-connections %d: write a number of connections, or 0", c.MaxConnections)
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return fmt.Errorf("--log-format %q: use text or json", c.LogFormat)
 	}
@@ -248,6 +256,14 @@ func (c *serveConfig) memory() (memory.Shares, error) {
 		return memory.Shares{}, fmt.Errorf("--memory-limit %s: at least %s are needed", c.MemoryLimit, humanize.IBytes(memory.LeastLimit))
 	}
 	return memory.Share(int64(n)), nil
+}
+
+// connections returns how many there may be; 0: any number.
+func (c *serveConfig) connections(shares memory.Shares) int {
+	if c.MaxConnections > 0 {
+		return c.MaxConnections
+	}
+	return int(shares.Connections)
 }
 
 // users returns the passwords by name; nil where there are no users.

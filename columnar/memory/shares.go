@@ -20,6 +20,12 @@ type Shares struct {
 	Caches    int64 // indexes of segments
 	Statement int64 // that one statement may hold
 	Message   int64 // the largest message that is taken in; ingest has room for four of it
+
+	Calls       int64 // that open calls may take, and what their clients send unread
+	Messages    int64 // of messages of streams, until they are stored
+	Statements  int64 // of the other messages
+	Window      int64 // that the client of a call may send unread
+	Connections int64
 }
 
 // outside is the part of the memory of a process that the Go runtime does not count
@@ -41,6 +47,10 @@ func Share(limit int64) Shares {
 	s.Caches = s.Budget / 8
 	s.Statement = s.Budget * 3 / 8
 	s.Message = min(64<<20, s.Budget/16)
+	s.Calls = limit / 8
+	s.Messages, s.Statements = 3*s.Message, 3*s.Message
+	s.Window = min(max(limit>>12, 64<<10), 256<<10)
+	s.Connections = limit >> 20
 	return s
 }
 
@@ -55,6 +65,10 @@ type Parts struct {
 	Caches     *Part // indexes of segments
 	Queries    *Part // what statements hold, and the batches on their way to them
 	Small      *Part // statements that need little, when the others hold all of that
+
+	Calls      *Part // open calls, and what their clients have sent and nobody reads yet
+	Messages   *Part // messages of streams that are written, until they are stored
+	Statements *Part // the other messages, as long as their calls last
 }
 
 // NewParts makes the parts of a budget. Their order is that in which they are served.
@@ -68,7 +82,7 @@ type Parts struct {
 //	queries      1/4     1/2
 //	small        1/16    1/16
 func NewParts(s Shares) *Parts {
-	b := NewBudget(s.Budget)
+	b := NewBudget(s.Budget + s.Calls + s.Messages + s.Statements)
 	part := func(name string, least, most int64) *Part {
 		return b.NewPart(name, s.Budget*least/16, s.Budget*most/16)
 	}
@@ -81,5 +95,8 @@ func NewParts(s Shares) *Parts {
 		Caches:     part("caches", 2, 2),
 		Queries:    part("queries", 4, 8),
 		Small:      part("small", 1, 1),
+		Calls:      b.NewPart("calls", s.Calls, s.Calls),
+		Messages:   b.NewPart("messages", s.Messages, s.Messages),
+		Statements: b.NewPart("statements", s.Statements, s.Statements),
 	}
 }
