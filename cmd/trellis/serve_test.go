@@ -60,7 +60,7 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	}
 	want := &serveConfig{
 		Data: "from-file", Listen: "env:2", LogLevel: "debug", LogFormat: "text", Users: []string{"ada:1", "bob:2"},
-		ShutdownTimeout: 5 * time.Second, AllowRemote: true, Admins: []string{}, RequireReason: true,
+		ShutdownTimeout: 5 * time.Second, MessageTimeout: 20 * time.Second, AllowRemote: true, Admins: []string{}, RequireReason: true,
 		Storage: storageConfig{
 			CacheSize: "10GiB", KeepSnapshots: "30d", Grace: 15 * time.Minute, CompactRate: "64MiB", SegmentSize: "512MiB", LeaseTTL: 30 * time.Second,
 		},
