@@ -210,11 +210,8 @@ func (s *Store) claimBucket(ctx context.Context, holder string) error {
 		return fmt.Errorf("%w: it has had a writer of epoch %d, and this catalog has just given out %d: the catalog is an older copy; go on with the newest one, restore a backup, or, where this one is the right one, say so with trellis adopt", ErrForeign, newest, s.epoch)
 	}
 	s.claim = claim{Format: identityFormat, Database: id, Epoch: s.epoch, Holder: holder, Log: s.logID, Time: s.clock()}
-	if s.claim.Catalog, err = s.catalog.Mark(ctx); err != nil {
+	if err := s.claim.mark(ctx, s.bucket, s.catalog); err != nil {
 		return err
-	}
-	if b, ok := s.bucket.(object.Marked); ok {
-		s.claim.Bucket = b.Mark()
 	}
 	if err := s.sameCatalog(ctx, newest); err != nil {
 		return err
@@ -223,6 +220,15 @@ func (s *Store) claimBucket(ctx context.Context, holder string) error {
 		return err
 	}
 	return s.dropClaims(ctx)
+}
+
+// mark notes where the two are kept.
+func (c *claim) mark(ctx context.Context, bucket object.Bucket, catalog meta.Catalog) (err error) {
+	if b, ok := bucket.(object.Marked); ok {
+		c.Bucket = b.Mark()
+	}
+	c.Catalog, err = catalog.Mark(ctx)
+	return err
 }
 
 // sameCatalog refuses a catalog that is kept in another place than that of the writer
@@ -234,12 +240,19 @@ func (s *Store) sameCatalog(ctx context.Context, epoch int64) error {
 	}
 	var before claim
 	err := readJSON(ctx, s.bucket, claimKey(epoch), &before)
-	switch own := s.claim; {
+	switch {
 	case errors.Is(err, object.ErrNotFound):
 		return nil // taken away by a later one, which putClaim finds
 	case err != nil:
 		return err
-	case before.Catalog == own.Catalog || before.Catalog == "" || own.Catalog == "" || before.Bucket != own.Bucket:
+	}
+	return before.follows(&s.claim)
+}
+
+// follows refuses a claim whose catalog is kept in another place than that of the one
+// before.
+func (before *claim) follows(own *claim) error {
+	if before.Catalog == own.Catalog || before.Catalog == "" || own.Catalog == "" || before.Bucket != own.Bucket {
 		return nil
 	}
 	return fmt.Errorf("%w: its last writer, %q, had its catalog in another place: this one is a copy of it, or was moved or restored; stop whoever still uses the first one, and, where this one is to go on, say so with trellis adopt", ErrForeign, before.Holder)

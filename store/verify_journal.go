@@ -39,7 +39,8 @@ func (v *verifier) sayFault(err error) (told bool, _ error) {
 	return false, err
 }
 
-// claims reports a bucket that has had a later writer than the catalog.
+// claims reports a bucket that has had a later writer than the catalog, or one whose
+// catalog is kept in another place.
 func (v *verifier) claims(ctx context.Context) error {
 	newest, err := newestClaim(ctx, v.Bucket)
 	if err != nil {
@@ -50,6 +51,21 @@ func (v *verifier) claims(ctx context.Context) error {
 	if err == nil && newest > max(v.content.Epoch, lease.Epoch) {
 		v.say(Finding{Err: fmt.Errorf("the catalog: %w: the bucket has had a writer of epoch %d, and it has given out %d: the catalog is an older copy: %w", ErrBehind, newest, v.content.Epoch, columnar.ErrCorrupt)})
 	}
+	if err != nil || newest == 0 {
+		return err
+	}
+	var before, own claim
+	err = readJSON(ctx, v.Bucket, claimKey(newest), &before)
+	if errors.Is(err, object.ErrNotFound) {
+		return nil // a later writer has taken it away
+	}
+	if err == nil {
+		err = own.mark(ctx, v.Bucket, v.Catalog)
+	}
+	if err == nil {
+		err = before.follows(&own)
+	}
+	_, err = v.sayFault(err)
 	return err
 }
 
