@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -82,18 +83,7 @@ func strange(series []segment.SeriesInfo, shapes []columnar.Series) (found []*se
 	at := 0
 	for i := range series {
 		s := &series[i]
-		if at < len(shapes) && shapes[at].ID < s.ID {
-			n, _ := slices.BinarySearchFunc(shapes[at:], s.ID, func(shape columnar.Series, id int64) int {
-				switch {
-				case shape.ID < id:
-					return -1
-				case shape.ID > id:
-					return 1
-				}
-				return 0
-			})
-			at += n
-		}
+		at = seek(shapes, at, s.ID)
 		if at == len(shapes) || !sameShape(&s.Series, &shapes[at]) {
 			found = append(found, s)
 			continue
@@ -101,6 +91,21 @@ func strange(series []segment.SeriesInfo, shapes []columnar.Series) (found []*se
 		at++
 	}
 	return found
+}
+
+// seek returns the first of the shapes from at on whose id is at least id. It looks near at
+// first, since a segment has most series of a range, or few.
+func seek(shapes []columnar.Series, at int, id int64) int {
+	step := 1
+	for at < len(shapes) && shapes[at].ID < id {
+		low := at + 1
+		if at += step; at >= len(shapes) || shapes[at].ID >= id {
+			high := min(at, len(shapes))
+			return low + sort.Search(high-low, func(k int) bool { return shapes[low+k].ID >= id })
+		}
+		step *= 2
+	}
+	return at
 }
 
 // compareSeries returns an error for each series of a segment of which the catalog says

@@ -157,3 +157,29 @@ func BenchmarkBlock(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkOpenManySeries reads the footer of 100,000 series.
+func BenchmarkOpenManySeries(b *testing.B) {
+	for _, old := range []bool{true, false} {
+		name := "with a digest"
+		if old {
+			name = "without a digest"
+		}
+		b.Run(name, func(b *testing.B) {
+			c := &content{old: old}
+			for id := range int64(100_000) {
+				s := secondly(16)
+				s.ID = id + 1
+				c.series, c.blocks = append(c.series, s), append(c.blocks, []*columnar.Block{flat(s, id%7)})
+			}
+			src, _ := c.write(b)
+			b.ReportAllocs()
+			b.ReportMetric(float64(len(src)), "B")
+			for b.Loop() {
+				if _, err := Open(bytes.NewReader(src), int64(len(src)), Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
