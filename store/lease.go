@@ -29,7 +29,7 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 	}
 	id := log.ID
 	if id == "" {
-		if id, err = s.catalog.NewLog(ctx); err != nil {
+		if id, err = s.newLog(ctx, o.LogDir); err != nil {
 			return err
 		}
 	}
@@ -51,6 +51,23 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 		s.logger.Warn("the id of the write-ahead log was missing; it is known from the marker, and written again", "directory", o.LogDir, "id", id)
 	}
 	return wal.WriteID(fs, o.LogDir, id)
+}
+
+// newLog returns the id of a new log. Where there was a writer before it says that the
+// samples that are only in its log are not in this one.
+func (s *Store) newLog(ctx context.Context, dir string) (id string, err error) {
+	before, err := s.catalog.Lease(ctx)
+	if err != nil {
+		return "", err
+	}
+	if id, err = s.catalog.NewLog(ctx); err != nil {
+		return "", err
+	}
+	if before.Log != "" {
+		s.logger.Info("the write-ahead log is a new one; what the last writer's holds and no segment has is not here: where that log still is, start on it",
+			"directory", dir, "id", id, "last writer", before.Holder, "its log", before.Log)
+	}
+	return id, nil
 }
 
 // logOf returns what is known of the log in a directory, and the position up to which
