@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	gzipped FILE                 compresses a file
 //	cut FILE BYTES               keeps the first bytes of a file; negative: takes off the last
 //	flip FILE OFFSET             inverts a byte, counted from the end if negative
+//	substitute FILE OLD NEW      puts a text of the same length in the place of another wherever it stands
 //	line FILE BYTES              writes a file with one line of that length
 //	segment DIR                  sets $SEGMENT to the path of the first segment in a data directory
 //	segment2 DIR                 sets $SEGMENT2 to that of the first segment in a directory of backups
@@ -56,6 +57,14 @@ func TestScripts(t *testing.T) {
 			"cut":     scriptCut,
 			"flip":    scriptFlip,
 			"line":    scriptLine,
+			"substitute": func(ts *testscript.TestScript, _ bool, args []string) {
+				text, err := os.ReadFile(ts.MkAbs(args[0]))
+				ts.Check(err)
+				if !bytes.Contains(text, []byte(args[1])) || len(args[1]) != len(args[2]) {
+					ts.Fatalf("%s has no %q, or that is not as long as %q", args[0], args[1], args[2])
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.ReplaceAll(text, []byte(args[1]), []byte(args[2])), 0o600))
+			},
 			"segment": scriptSegment,
 			"sqlite":  scriptSQLite,
 			"segment2": func(ts *testscript.TestScript, _ bool, args []string) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -233,6 +234,16 @@ func (r *verifyReport) log(ctx context.Context, catalog meta.Catalog, dir string
 	return nil
 }
 
+// andCatalog says what to do about a damaged catalog, where it is.
+func (r *verifyReport) andCatalog() string {
+	for _, x := range r.Findings {
+		if x.Kind == "damage" && strings.HasPrefix(x.What, "catalog") {
+			return ", and rebuild the catalog with trellis repair"
+		}
+	}
+	return ""
+}
+
 // write writes the end of the report, or all of it as JSON.
 func (r *verifyReport) write(out io.Writer, asJSON bool) error {
 	if asJSON {
@@ -246,7 +257,7 @@ func (r *verifyReport) write(out io.Writer, asJSON bool) error {
 	verdict := "sound"
 	switch {
 	case r.Damage > 0:
-		verdict = humanize.Comma(r.Damage) + " damaged or missing: restore those segments from a backup, and rebuild a damaged catalog with trellis repair; what no line names can be read"
+		verdict = humanize.Comma(r.Damage) + " damaged or missing: restore those segments from a backup" + r.andCatalog() + "; what no line names can be read"
 	case r.Unread > 0:
 		verdict = humanize.Comma(r.Unread) + " could not be read: see to the bucket and try again"
 	}

@@ -369,3 +369,10 @@ func (d damageTest) named(t *testing.T) {
 		t.Errorf("it says raw bytes: %q", said)
 	}
 }
+
+// Fill puts something of everything into an empty catalog.
+func Fill(t *testing.T, c meta.Catalog) {
+	fill(t, c)
+	epoch := must[meta.Lease](t)(c.Lease(t.Context())).Epoch
+	must[[]string](t)(c.Condemn(t.Context(), epoch, []string{"orphan", "another"}, 7))
+}

@@ -25,6 +25,10 @@ func (c *Catalog) Integrity(ctx context.Context, report func(error)) (meta.Conte
 	for _, err := range found {
 		report(fmt.Errorf("catalog: %w", err))
 	}
+	if errors.Is(err, columnar.ErrCorrupt) {
+		report(err) // nothing can be read
+		return content, nil
+	}
 	if err != nil {
 		return meta.Content{}, fmt.Errorf("integrity: %w", err)
 	}
