@@ -67,6 +67,7 @@ life: need-go ## play STEPS random operations against a model; TRELLIS_SEED repe
 
 faults: need-go ## inject every fault at every step and every byte, for about 20 minutes
 	TRELLIS_EVERY_STEP=1 TRELLIS_POSTGRES_DOWN=1m TRELLIS_RIVALS=5m $(GO) test ./store -count=1 -timeout 4h -v
+	TRELLIS_FLIPS=20000 $(GO) test ./meta/sqlite -run EveryFlippedBit -count=1 -timeout 4h -v
 
 bench: need-go ## run the benchmarks of the packages
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./...

@@ -16,4 +16,6 @@
 //     retired in a later one; a snapshot's segments are those live in it.
 //   - M4: a series' id is never used again, its name is unique among the series
 //     that exist, and its type, period and block length never change.
+//   - M5: what is read is what was written, or an error that wraps columnar.ErrCorrupt.
+//     The records of edits are a chain.
 package meta

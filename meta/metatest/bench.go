@@ -54,6 +54,10 @@ func Bench(b *testing.B, c meta.Catalog) {
 		}},
 		{"Renew", func(int) error { return c.Renew(ctx, epoch, long) }},
 		{"UpdateOneSeries", func(int) error { return c.UpdateSeries(ctx, content.Series[:1]) }},
+		{"Integrity", func(int) error {
+			_, err := c.Integrity(ctx, func(err error) { b.Error(err) })
+			return err
+		}},
 		{"Export", func(int) error { _, err := c.Export(ctx); return err }},
 	}
 	for _, call := range calls {

@@ -6,10 +6,19 @@
 //
 // # One after the other
 //
-// Two rows make the writers queue up. Whatever changes the series begins by
-// counting up the row of generation; every other change begins by locking the row
-// of catalog, which holds the newest epoch. So snapshots grow by one (M1), and an
+// One row makes the writers queue up: every change begins by locking the row of
+// catalog, which holds the newest epoch. So snapshots grow by one (M1), and an
 // epoch that was found to be the newest is that until the change is done (M2).
+//
+// # Sums
+//
+// Each row carries a sum over its columns, and the row of catalog carries, for each
+// table, what the sums of its rows add up to (M5). So rows are read and written through
+// a table alone, whose columns stand in rows.go. A migration that adds a column to a
+// table must have all sums made anew (Prepare):
+//
+//	UPDATE catalog SET sum = NULL, totals = '', trail = 0;
+//	UPDATE generation SET sum = NULL;
 //
 // # Series in memory
 //
