@@ -39,6 +39,7 @@ func RunDamage(t *testing.T, open Opener, raw Raw) {
 		{"a row that was taken out is missed", d.missing},
 		{"a row that was put in is seen", d.added},
 		{"two rows whose values were exchanged are seen", d.exchanged},
+		{"a segment that is hidden from its snapshots is missed", d.hidden},
 		{"the trail cannot be changed, whoever adds up the sums again", d.trail},
 		{"sums are filled in once, for what an older release wrote", d.filled},
 		{"all that is damaged is named at once", d.named},
@@ -306,6 +307,50 @@ func (d damageTest) exchanged(t *testing.T) {
 		}
 		c.put(t, table, a)
 		c.put(t, table, b)
+	}
+	sound(t, c)
+}
+
+// What is not read because its columns say so is missed all the same.
+func (d damageTest) hidden(t *testing.T) {
+	c, ctx := d.filledIn(t), t.Context()
+	epoch := must[meta.Lease](t)(c.Lease(ctx)).Epoch
+	last := must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 9000, Add: segments("hidden", "beside")}))
+	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{Epoch: epoch, Time: 9001, Retire: []string{"beside"}}))
+	of := func(number int64) error { _, err := c.Segments(ctx, number); return err }
+	check(t, of(last.ID))
+	check(t, of(last.ID+1))
+	row := c.row(t, "segments", 0)
+	for n := 1; row[slices.Index(c.columns["segments"], "name")] != "hidden"; n++ {
+		row = c.row(t, "segments", n)
+	}
+	history := any(int64(1))
+	if _, ok := row[slices.Index(c.columns["segments"], "history")].(bool); ok {
+		history = true
+	}
+	for column, value := range map[string]any{"retired": last.ID, "created": last.ID + 7, "history": history} {
+		c.set(t, "segments", column, value, row[0])
+		for number := last.ID; number < last.ID+2; number++ {
+			wantError(t, of(number), columnar.ErrCorrupt, fmt.Sprintf("snapshot %d", number), "table segments")
+		}
+		c.set(t, "segments", column, row[slices.Index(c.columns["segments"], column)], row[0])
+	}
+	c.take(t, "segments", row[0])
+	wantError(t, of(last.ID), columnar.ErrCorrupt, "table segments")
+	c.put(t, "segments", row)
+	// Those of a commit that puts others in the place of segments, and of an import, are
+	// as they should be.
+	place := segment("in place")
+	must[meta.Snapshot](t)(c.Commit(ctx, meta.Commit{
+		Epoch: epoch, Time: 9002, Replace: []meta.Replacement{{Old: "hidden", New: &place}, {Old: "beside"}},
+	}))
+	into := openIn(t, d.open, t.TempDir())
+	check(t, into.Import(ctx, must[meta.Content](t)(c.Export(ctx))))
+	for _, s := range must[[]meta.Snapshot](t)(c.Snapshots(ctx)) {
+		if s.Kept {
+			check(t, of(s.ID))
+			equal(t, "segments", segmentNames(t, into, s.ID), segmentNames(t, c, s.ID))
+		}
 	}
 	sound(t, c)
 }

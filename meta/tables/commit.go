@@ -23,10 +23,7 @@ func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot
 		if commit.Edit != nil {
 			made.Edit = commit.Edit.ID
 		}
-		if err := snapshotTable.insert(ctx, w, []meta.Snapshot{made}); err != nil {
-			return err
-		}
-		return c.carryOut(ctx, w, &commit, made)
+		return c.carryOut(ctx, w, &commit, storedSnapshot{made, last.live})
 	})
 	if err != nil {
 		return meta.Snapshot{}, fmt.Errorf("commit: %w", err)
@@ -34,17 +31,19 @@ func (c *Catalog) Commit(ctx context.Context, commit meta.Commit) (meta.Snapshot
 	return made, nil
 }
 
-// carryOut makes the changes of a commit that makes a snapshot.
-func (c *Catalog) carryOut(ctx context.Context, w *change, commit *meta.Commit, made meta.Snapshot) error {
+// carryOut makes the changes of a commit that makes a snapshot, to which what is live in
+// the one before was given.
+func (c *Catalog) carryOut(ctx context.Context, w *change, commit *meta.Commit, made storedSnapshot) error {
 	if err := c.checkNames(ctx, w, commit); err != nil {
 		return err
 	}
-	// Retiring comes first, so that a commit cannot retire what it adds.
-	if err := c.retire(ctx, w, commit.Retire, made.ID); err != nil {
+	// What is retired is looked for first, so that a commit cannot retire what it adds.
+	retired, err := c.toRetire(ctx, w, commit.Retire)
+	if err != nil {
 		return err
 	}
-	if err := c.replaceSegments(ctx, w, commit.Replace, made.Time); err != nil {
-		return err
+	for i := range retired {
+		made.live -= liveSum(retired[i].Segment)
 	}
 	add := make([]meta.Segment, len(commit.Add))
 	for i, s := range commit.Add {
@@ -52,12 +51,24 @@ func (c *Catalog) carryOut(ctx context.Context, w *change, commit *meta.Commit, 
 		if s.Version == 0 {
 			s.Version = made.ID
 		}
+		if !s.History {
+			made.live += liveSum(s)
+		}
 		add[i] = s
+	}
+	if err := snapshotTable.insert(ctx, w, []storedSnapshot{made}); err != nil {
+		return err
+	}
+	if err := retire(ctx, w, retired, made.ID); err != nil {
+		return err
+	}
+	if err := replaceSegments(ctx, w, commit.Replace, made.Time); err != nil {
+		return err
 	}
 	if err := insertSegments(ctx, w, add); err != nil {
 		return err
 	}
-	change := meta.Change{Snapshot: &made, Add: add, Retire: commit.Retire, Replace: commit.Replace}
+	change := meta.Change{Snapshot: &made.Snapshot, Add: add, Retire: commit.Retire, Replace: commit.Replace}
 	if commit.Log != "" {
 		position, err := advance(ctx, w, commit.Log, commit.Position)
 		if err != nil {
@@ -118,14 +129,14 @@ func (c *Catalog) known(ctx context.Context, q Queryer, names []string) (map[str
 	return known, err
 }
 
-// retire ends the life of segments in a snapshot.
-func (c *Catalog) retire(ctx context.Context, w *change, names []string, snapshot int64) error {
+// toRetire returns the segments of those names, which must be live.
+func (c *Catalog) toRetire(ctx context.Context, w *change, names []string) ([]storedSegment, error) {
 	if len(names) == 0 {
-		return nil
+		return nil, nil
 	}
 	before, err := c.segmentsNamed(ctx, w, names)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	live := make(map[string]bool, len(before))
 	for i := range before {
@@ -133,10 +144,15 @@ func (c *Catalog) retire(ctx context.Context, w *change, names []string, snapsho
 	}
 	for _, name := range names {
 		if !live[name] {
-			return fmt.Errorf("segment %s is to be retired and is not live: %w", name, meta.ErrNotFound)
+			return nil, fmt.Errorf("segment %s is to be retired and is not live: %w", name, meta.ErrNotFound)
 		}
 		live[name] = false
 	}
+	return before, nil
+}
+
+// retire ends the life of segments in a snapshot.
+func retire(ctx context.Context, w *change, before []storedSegment, snapshot int64) error {
 	after := slices.Clone(before)
 	for i := range after {
 		after[i].Retired = snapshot
@@ -154,8 +170,9 @@ func (c *Catalog) segmentsNamed(ctx context.Context, q Queryer, names []string) 
 }
 
 // replaceSegments puts segments in the place of others, which become garbage.
-func (c *Catalog) replaceSegments(ctx context.Context, w *change, replacements []meta.Replacement, now int64) error {
+func replaceSegments(ctx context.Context, w *change, replacements []meta.Replacement, now int64) error {
 	old := make([]string, len(replacements))
+	var live []liveFrom
 	for i, r := range replacements {
 		old[i] = r.Old
 		before, err := segmentTable.read(ctx, w, `WHERE name = $1`, r.Old)
@@ -165,22 +182,29 @@ func (c *Catalog) replaceSegments(ctx context.Context, w *change, replacements [
 		if len(before) != 1 {
 			return fmt.Errorf("segment %s is to be replaced and is not there: %w", r.Old, meta.ErrNotFound)
 		}
-		if err := replaceOne(ctx, w, before, r.New); err != nil {
+		by, err := replaceOne(ctx, w, before, r.New)
+		if err != nil {
 			return fmt.Errorf("segment %s: %w", r.Old, err)
 		}
+		live = liveIn(live, &before[0].Segment, by)
+	}
+	if err := changeLive(ctx, w, live); err != nil {
+		return err
 	}
 	return garbageTable.insert(ctx, w, garbageOf(old, now))
 }
 
-// replaceOne gives the row of a segment to another one, or removes it.
-func replaceOne(ctx context.Context, w *change, before []storedSegment, by *meta.Segment) error {
+// replaceOne gives the row of a segment to another one, or removes it, and returns what
+// that adds to the sums of its snapshots.
+func replaceOne(ctx context.Context, w *change, before []storedSegment, by *meta.Segment) (live int64, err error) {
 	old := &before[0]
+	live = -liveSum(old.Segment)
 	if by == nil {
-		return segmentTable.remove(ctx, w, before, `WHERE number = $1`, old.number)
+		return live, segmentTable.remove(ctx, w, before, `WHERE number = $1`, old.number)
 	}
 	after := storedSegment{old.number, *by}
 	after.Version, after.Created, after.Retired, after.History = old.Version, old.Created, old.Retired, old.History
-	return segmentTable.replace(ctx, w, before, []storedSegment{after})
+	return live + liveSum(after.Segment), segmentTable.replace(ctx, w, before, []storedSegment{after})
 }
 
 // insertSegments adds segments behind all others.

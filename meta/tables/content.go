@@ -31,9 +31,11 @@ func readContent(ctx context.Context, tx *sql.Tx) (content meta.Content, err err
 	for i := range series {
 		content.Series = append(content.Series, series[i].Series)
 	}
-	if content.Snapshots, err = snapshotTable.all(ctx, tx, "id"); err != nil {
+	snapshots, err := snapshotTable.all(ctx, tx, "id")
+	if err != nil {
 		return content, err
 	}
+	content.Snapshots = snapshotsOf(snapshots)
 	segments, err := segmentTable.all(ctx, tx, "number")
 	if err != nil {
 		return content, err
@@ -180,7 +182,7 @@ func fillCounters(ctx context.Context, w *change, content *meta.Content) error {
 
 // fill adds the rows of all tables but series.
 func fill(ctx context.Context, w *change, content *meta.Content) error {
-	if err := snapshotTable.insert(ctx, w, content.Snapshots); err != nil {
+	if err := snapshotTable.insert(ctx, w, withLive(content.Snapshots, content.Segments)); err != nil {
 		return err
 	}
 	if err := insertSegments(ctx, w, content.Segments); err != nil {

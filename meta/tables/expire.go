@@ -15,7 +15,7 @@ func (c *Catalog) Pin(ctx context.Context, pin meta.Pin) error {
 		if pin.Name == "" {
 			return fmt.Errorf("%w: the name is empty: give one", meta.ErrInvalid)
 		}
-		if err := checkKept(ctx, w, pin.Snapshot); err != nil {
+		if _, err := kept(ctx, w, pin.Snapshot); err != nil {
 			return fmt.Errorf("snapshot %d: %w", pin.Snapshot, err)
 		}
 		n, err := insertPins(ctx, w, []meta.Pin{pin})

@@ -43,7 +43,7 @@ func hasSums(ctx context.Context, q Queryer) (bool, error) {
 
 func (w *change) prepare(ctx context.Context) error {
 	steps := []func(context.Context, *change) error{
-		seriesTable.fill, snapshotTable.fill, segmentTable.fill, rangeTable.fill, fillTrail, pinTable.fill, garbageTable.fill, logTable.fill,
+		seriesTable.fill, segmentTable.fill, fillSnapshots, rangeTable.fill, fillTrail, pinTable.fill, garbageTable.fill, logTable.fill,
 		settingTable.fill, writerTable.fill, journalTable.fill, generationTable.fill,
 	}
 	for _, step := range steps {
@@ -93,6 +93,21 @@ func (t *table[T]) fill(ctx context.Context, w *change) error {
 	if slices.Contains(counted, t.name) {
 		w.totals[t.name] = sums
 	}
+	return err
+}
+
+// fillSnapshots gives the snapshots the sums of their segments, too.
+func fillSnapshots(ctx context.Context, w *change) error {
+	snapshots, err := snapshotTable.unsummed(ctx, w)
+	if err != nil {
+		return err
+	}
+	segments, err := segmentTable.read(ctx, w, "")
+	if err != nil {
+		return err
+	}
+	list := withLive(snapshotsOf(snapshots), segmentsOf(segments))
+	_, w.totals[snapshotTable.name], err = snapshotTable.write(ctx, w, list, snapshotTable.overwriting())
 	return err
 }
 

@@ -64,9 +64,11 @@ func (i *inspection) run(ctx context.Context) (content meta.Content, err error) 
 	if err != nil {
 		return content, err
 	}
-	if content.Snapshots, err = inspect(ctx, i, &snapshotTable); err != nil {
+	snapshots, err := inspect(ctx, i, &snapshotTable)
+	if err != nil {
 		return content, err
 	}
+	content.Snapshots = snapshotsOf(snapshots)
 	segments, err := inspect(ctx, i, &segmentTable)
 	if err != nil {
 		return content, err

@@ -110,10 +110,10 @@ func scanSeries(r *row) (s storedSeries, err error) {
 	return s, nil
 }
 
-var snapshotTable = newTable("snapshots", "id, time, note, edit, kept",
-	func(s *meta.Snapshot) []any { return []any{s.ID, s.Time, s.Note, s.Edit, s.Kept} },
-	func(r *row) (meta.Snapshot, error) {
-		return meta.Snapshot{ID: r.int(), Time: r.int(), Note: r.text(), Edit: r.int(), Kept: r.bool()}, nil
+var snapshotTable = newTable("snapshots", "id, time, note, edit, kept, live",
+	func(s *storedSnapshot) []any { return []any{s.ID, s.Time, s.Note, s.Edit, s.Kept, s.live} },
+	func(r *row) (storedSnapshot, error) {
+		return storedSnapshot{meta.Snapshot{ID: r.int(), Time: r.int(), Note: r.text(), Edit: r.int(), Kept: r.bool()}, r.int()}, nil
 	})
 
 // storedSegment is a segment and its place in the order of addition.

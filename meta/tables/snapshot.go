@@ -9,20 +9,21 @@ import (
 	"github.com/trellisdb/trellis/meta"
 )
 
-func latest(ctx context.Context, q Queryer) (meta.Snapshot, error) {
+func latest(ctx context.Context, q Queryer) (storedSnapshot, error) {
 	s, _, err := snapshotTable.first(ctx, q, `ORDER BY id DESC LIMIT 1`)
 	return s, err
 }
 
 // at returns the newest snapshot that is not later than an instant.
-func at(ctx context.Context, q Queryer, instant int64) (s meta.Snapshot, ok bool, err error) {
+func at(ctx context.Context, q Queryer, instant int64) (s storedSnapshot, ok bool, err error) {
 	return snapshotTable.first(ctx, q, `WHERE time <= $1 ORDER BY time DESC, id DESC LIMIT 1`, instant)
 }
 
 // Latest returns the newest snapshot.
 func (c *Catalog) Latest(ctx context.Context) (snapshot meta.Snapshot, err error) {
-	err = c.db.Read(ctx, func(q Queryer) (err error) {
-		snapshot, err = latest(ctx, q)
+	err = c.db.Read(ctx, func(q Queryer) error {
+		s, err := latest(ctx, q)
+		snapshot = s.Snapshot
 		return err
 	})
 	if err != nil {
@@ -38,7 +39,7 @@ func (c *Catalog) At(ctx context.Context, instant int64) (snapshot meta.Snapshot
 		if err == nil && !ok {
 			err = fmt.Errorf("all are later: %w", meta.ErrNotFound)
 		}
-		snapshot = s
+		snapshot = s.Snapshot
 		return err
 	})
 	if err != nil {
@@ -56,7 +57,18 @@ func (c *Catalog) Snapshots(ctx context.Context) ([]meta.Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("snapshots: %w", err)
 	}
-	return snapshots, nil
+	return snapshotsOf(snapshots), nil
+}
+
+func snapshotsOf(stored []storedSnapshot) []meta.Snapshot {
+	if stored == nil {
+		return nil
+	}
+	snapshots := make([]meta.Snapshot, len(stored))
+	for i := range stored {
+		snapshots[i] = stored[i].Snapshot
+	}
+	return snapshots
 }
 
 // Segments returns the segments live in a snapshot, in order of version.
@@ -65,12 +77,16 @@ func (c *Catalog) Segments(ctx context.Context, snapshot int64) ([]meta.Segment,
 		if snapshot == 0 {
 			return nil, nil
 		}
-		if err := checkKept(ctx, tx, snapshot); err != nil {
+		s, err := kept(ctx, tx, snapshot)
+		if err != nil {
 			return nil, err
 		}
 		stored, err := segmentTable.read(ctx, tx, `
 			WHERE created <= $1 AND (retired = 0 OR retired > $1) AND NOT history ORDER BY version, number`, snapshot)
-		return segmentsOf(stored), err
+		if err != nil {
+			return nil, err
+		}
+		return segmentsOf(stored), s.checkLive(stored)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %d: %w", snapshot, err)
@@ -78,24 +94,24 @@ func (c *Catalog) Segments(ctx context.Context, snapshot int64) ([]meta.Segment,
 	return segments, nil
 }
 
-// checkKept wraps ErrNotFound unless a snapshot can be read.
-func checkKept(ctx context.Context, q Queryer, id int64) error {
+// kept returns a snapshot that can be read, or wraps ErrNotFound.
+func kept(ctx context.Context, q Queryer, id int64) (storedSnapshot, error) {
 	s, ok, err := snapshotTable.first(ctx, q, `WHERE id = $1`, id)
 	if err != nil || s.Kept {
-		return err
+		return s, err
 	}
 	if !ok {
 		last, err := latest(ctx, q)
 		if err != nil {
-			return err
+			return s, err
 		}
-		return fmt.Errorf("the newest is %d: %w", last.ID, meta.ErrNotFound)
+		return s, fmt.Errorf("the newest is %d: %w", last.ID, meta.ErrNotFound)
 	}
 	oldest, _, err := snapshotTable.first(ctx, q, `WHERE kept ORDER BY id LIMIT 1`)
 	if err != nil {
-		return err
+		return s, err
 	}
-	return fmt.Errorf("it is not kept any more, those that are go back to %d of %s: %w", oldest.ID, clock(oldest.Time), meta.ErrNotFound)
+	return s, fmt.Errorf("it is not kept any more, those that are go back to %d of %s: %w", oldest.ID, clock(oldest.Time), meta.ErrNotFound)
 }
 
 // AllSegments returns all segments that the catalog knows.

@@ -16,6 +16,10 @@ ALTER TABLE pins ADD COLUMN sum BIGINT;
 ALTER TABLE garbage ADD COLUMN sum BIGINT;
 ALTER TABLE journal ADD COLUMN sum BIGINT;
 
+-- What the sums of the segments add up to that are live in it, whatever their numbers are
+-- and when they are retired.
+ALTER TABLE snapshots ADD COLUMN live BIGINT NOT NULL DEFAULT 0;
+
 -- The edits are a chain.
 ALTER TABLE catalog ADD COLUMN trail BIGINT NOT NULL DEFAULT 0;  -- sum of the newest edit
 ALTER TABLE edits ADD COLUMN previous BIGINT NOT NULL DEFAULT 0; -- sum of the edit before
@@ -36,6 +40,7 @@ ALTER TABLE edit_ranges ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY;
 SELECT setval(pg_get_serial_sequence('edit_ranges', 'number'), 1 + (SELECT coalesce(max(number), 0) FROM edit_ranges));
 ALTER TABLE segments ALTER COLUMN number ADD GENERATED ALWAYS AS IDENTITY;
 SELECT setval(pg_get_serial_sequence('segments', 'number'), 1 + (SELECT coalesce(max(number), 0) FROM segments));
+ALTER TABLE snapshots DROP COLUMN live;
 ALTER TABLE edits DROP COLUMN ranges;
 ALTER TABLE edits DROP COLUMN previous;
 ALTER TABLE catalog DROP COLUMN trail;

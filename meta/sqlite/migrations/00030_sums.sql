@@ -16,6 +16,10 @@ ALTER TABLE pins ADD COLUMN sum INTEGER;
 ALTER TABLE garbage ADD COLUMN sum INTEGER;
 ALTER TABLE journal ADD COLUMN sum INTEGER;
 
+-- What the sums of the segments add up to that are live in it, whatever their numbers are
+-- and when they are retired.
+ALTER TABLE snapshots ADD COLUMN live INTEGER NOT NULL DEFAULT 0;
+
 -- The edits are a chain.
 ALTER TABLE catalog ADD COLUMN trail INTEGER NOT NULL DEFAULT 0;  -- sum of the newest edit
 ALTER TABLE edits ADD COLUMN previous INTEGER NOT NULL DEFAULT 0; -- sum of the edit before
@@ -28,6 +32,7 @@ ALTER TABLE catalog ADD COLUMN totals TEXT NOT NULL DEFAULT '';
 -- +goose Down
 
 ALTER TABLE catalog DROP COLUMN totals;
+ALTER TABLE snapshots DROP COLUMN live;
 ALTER TABLE edits DROP COLUMN ranges;
 ALTER TABLE edits DROP COLUMN previous;
 ALTER TABLE catalog DROP COLUMN trail;
