@@ -238,6 +238,7 @@ func (s *Store) putPending(ctx context.Context) error {
 			return err
 		}
 		j.number = entries[n-1].Number
+		s.see(seen{j.number, entries[n-1].Digest()})
 		j.changes += n
 		entries = entries[n:]
 	}

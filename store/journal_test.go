@@ -292,6 +292,45 @@ func TestABucketThatWentBackInTimeIsRefused(t *testing.T) {
 	}
 }
 
+func TestABucketAndACatalogThatWereBothPutBackAreToldByTheLog(t *testing.T) {
+	t.Parallel()
+	d := filled(t)
+	old := new(object.Memory)
+	copyObjects(t, d.bucket, old)
+	before := d.content(t)
+	d.overwrite(t, d.series(t), 4)
+	d.shut(t)
+	d.bucket = old
+	d.putBack(t, before)
+	if err := d.tryOpen(); !errors.Is(err, store.ErrBehind) || !strings.Contains(err.Error(), "this log was written when") {
+		t.Fatalf("opened, or refused for another reason: %v", err)
+	}
+	if _, err := store.VerifyLog(t.Context(), d.catalog, filepath.Join(d.dir, "log")); !errors.Is(err, store.ErrBehind) {
+		t.Errorf("verify found %v", err)
+	}
+	if err := store.ForgetSeen(filepath.Join(d.dir, "log")); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.AdoptBucket(t.Context(), d.bucket, d.catalog); err != nil {
+		t.Fatal(err)
+	}
+	d.open(t)
+
+	// What cannot be read says nothing, and is written anew.
+	path := filepath.Join(d.dir, "log", "CATALOG")
+	for _, damage := range []string{"", "\n", strings.Repeat("x", 59)} {
+		d.shut(t)
+		if err := os.WriteFile(path, []byte(damage), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d.open(t)
+		d.overwrite(t, d.series(t), 5)
+		if text, err := os.ReadFile(path); err != nil || !strings.Contains(string(text), d.content(t).Head) {
+			t.Errorf("%q: %q, %v", damage, text, err)
+		}
+	}
+}
+
 func copyObjects(t testing.TB, from, to object.Bucket) {
 	t.Helper()
 	for info, err := range from.List(context.Background(), "") {

@@ -39,6 +39,9 @@ func (s *Store) openLog(ctx context.Context, o Options) error {
 		return err
 	}
 	s.logID = id
+	if err := s.openSeen(o); err != nil {
+		return err
+	}
 	if o.LogFS == nil {
 		if s.logAt, err = logFolderOf(o.LogDir); err != nil {
 			return err
@@ -90,6 +93,9 @@ func logOf(ctx context.Context, catalog meta.Catalog, fs wal.FS, dir string) (lo
 		return log, 0, fmt.Errorf("write-ahead log %s: the catalog does not know the log %q: this is not the log of this catalog; move the directory away to go on without it: %w", dir, log.ID, err)
 	case errors.Is(err, meta.ErrNotFound):
 		return log, 0, fmt.Errorf("write-ahead log %s: %w: it has records, and its file ID, which says what log it is, is missing; bring it back from a backup, or move the directory away to go on without the log", dir, columnar.ErrCorrupt)
+	}
+	if err == nil {
+		err = checkSeen(ctx, catalog, fs, dir)
 	}
 	return log, position, err
 }

@@ -105,7 +105,8 @@ type writer struct {
 	claim claim     // what the bucket has of this writer
 	logAt logFolder // of the log's directory
 
-	journal journal // of the catalog, in the bucket
+	journal journal  // of the catalog, in the bucket
+	seen    wal.File // how far the catalog had come, in the log's directory
 
 	// unsure says that a change may have happened that the newest set has not. It
 	// belongs to who has the token.
@@ -163,7 +164,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := newStore(o)
 	if err := s.recover(ctx, o); err != nil {
 		if s.log != nil {
-			err = errors.Join(err, s.log.Close())
+			err = errors.Join(err, s.log.Close(), s.closeSeen())
 		}
 		if s.state.segments != nil {
 			s.state.segments.release()
@@ -327,7 +328,7 @@ func (s *Store) Close(ctx context.Context) error {
 	if !fenced {
 		err = s.flush(ctx)
 	}
-	err = errors.Join(err, s.log.Close(), s.catalog.Release(ctx, s.epoch))
+	err = errors.Join(err, s.closeSeen(), s.log.Close(), s.catalog.Release(ctx, s.epoch))
 	s.past.drop()
 	s.state.Lock()
 	set := s.state.segments

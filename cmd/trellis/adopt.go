@@ -86,6 +86,11 @@ func (f *adoptFlags) run(ctx context.Context, out io.Writer) (err error) {
 	if err := store.AdoptBucket(ctx, st.Bucket, st.Catalog); err != nil {
 		return err
 	}
+	if dir := st.Place.LogDir(); dir != "" {
+		if err := store.ForgetSeen(dir); err != nil {
+			return err
+		}
+	}
 	_, err = fmt.Fprintf(out, "the bucket is that of database %s now\n", id)
 	return err
 }

@@ -215,7 +215,7 @@ func (r *verifyReport) log(ctx context.Context, catalog meta.Catalog, dir string
 		say(finding{Kind: "note", What: fmt.Sprintf("write-ahead log %s: ", dir) + fmt.Sprintf(format, args...)})
 	}
 	switch {
-	case errors.Is(err, columnar.ErrCorrupt), errors.Is(err, meta.ErrNotFound):
+	case errors.Is(err, columnar.ErrCorrupt), errors.Is(err, meta.ErrNotFound), errors.Is(err, store.ErrBehind):
 		r.Damage++
 		say(finding{Kind: "damage", What: err.Error()})
 		return nil
