@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/trellisdb/trellis/meta"
@@ -19,6 +21,9 @@ import (
 	"github.com/trellisdb/trellis/store/object/cache"
 	"github.com/trellisdb/trellis/store/object/s3"
 )
+
+// ErrReadOnly says that a place can be read and not written to.
+var ErrReadOnly = errors.New("can only be read here")
 
 // ErrNoDatabase says that there is nothing where a database should be.
 var ErrNoDatabase = errors.New("there is no database")
@@ -89,7 +94,7 @@ func isPostgres(where string) bool {
 
 // Explain adds to an error that a bucket is another database's where the two are.
 func (p Place) Explain(err error) error {
-	if !errors.Is(err, store.ErrForeign) {
+	if !errors.Is(err, store.ErrForeign) && !errors.Is(err, store.ErrBehind) {
 		return err
 	}
 	return fmt.Errorf("bucket %s, catalog %s: %w", p.BucketName(), p.CatalogName(), err)
@@ -105,10 +110,22 @@ type Storage struct {
 	Catalog meta.Catalog
 	S3      *s3.Bucket    // nil: the bucket is a local directory
 	Cache   *cache.Bucket // nil: there is none
+	// ReadOnly is why the catalog can only be read: it is on a read-only file system, or
+	// this user may not write to it. nil: it can be written to.
+	ReadOnly error
+}
+
+// MayWrite wraps ErrReadOnly where the place can only be read.
+func (st *Storage) MayWrite() error {
+	if st.ReadOnly == nil {
+		return nil
+	}
+	return fmt.Errorf("the catalog %s %w (%w), and this has to write: only trellis verify and trellis backup do without; to go on elsewhere, restore a backup", st.Place.CatalogName(), ErrReadOnly, st.ReadOnly)
 }
 
 // OpenPlace opens the bucket and the catalog of a place without becoming its writer:
-// a server may have it open. Where create is set, what is missing is made; else it is
+// a server may have it open. A catalog that can only be read is opened for that, unless
+// create is set. Where create is set, what is missing is made; else it is
 // an error that wraps ErrNoDatabase. The clock is for measuring requests.
 func OpenPlace(ctx context.Context, p Place, create bool, clock func() int64) (st *Storage, err error) {
 	if p.in(p.Bucket, bucketDir) == "" || p.in(p.Catalog, catalogFile) == "" {
@@ -121,8 +138,8 @@ func OpenPlace(ctx context.Context, p Place, create bool, clock func() int64) (s
 		}
 	}()
 	if p.Dir != "" && create {
-		if err := os.MkdirAll(p.Dir, 0o750); err != nil {
-			return st, fmt.Errorf("data directory: %w", err)
+		if err := makeDir(p.Dir); err != nil {
+			return st, err
 		}
 	}
 	if err := st.openCatalog(ctx, create); err != nil {
@@ -140,6 +157,23 @@ func OpenPlace(ctx context.Context, p Place, create bool, clock func() int64) (s
 	return st, nil
 }
 
+// makeDir makes a data directory, if it is missing.
+func makeDir(dir string) error {
+	err := os.MkdirAll(dir, 0o750)
+	var failed *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EEXIST):
+		return fmt.Errorf("a file is in the way, name a directory: %w", err)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("the disk is full, free some space: %w", err)
+	case errors.As(err, &failed):
+		return fmt.Errorf("it cannot be made: %w", failed.Err)
+	}
+	return err
+}
+
 // OpenBucket opens a bucket: the path of a directory, or s3://bucket/prefix?settings;
 // remote is nil for a directory. Where create is set a directory is made if it is
 // missing, and an endpoint is asked whether it lets objects be written; else a
@@ -152,7 +186,11 @@ func OpenBucket(ctx context.Context, where string, create bool, clock func() int
 		if _, err := os.Stat(where); errors.Is(err, os.ErrNotExist) && !create {
 			return nil, nil, fmt.Errorf("bucket: there is no directory %s: %w", where, ErrNoDatabase)
 		}
-		dir, err := object.OpenDir(where)
+		open := object.OpenExisting
+		if create {
+			open = object.OpenDir
+		}
+		dir, err := open(where)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -167,9 +205,13 @@ func OpenBucket(ctx context.Context, where string, create bool, clock func() int
 		return nil, nil, err
 	}
 	if create {
-		if _, err := remote.Check(ctx); err != nil {
-			return nil, nil, errors.Join(err, remote.Close())
-		}
+		_, err = remote.Check(ctx)
+	} else {
+		err = remote.Reach(ctx)
+	}
+	if err != nil {
+		name, _, _ := strings.Cut(where, "?")
+		return nil, nil, errors.Join(fmt.Errorf("bucket %s: %w", name, err), remote.Close())
 	}
 	return remote, remote, nil
 }
@@ -190,7 +232,7 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 	}
 	if _, err := os.Stat(where); errors.Is(err, os.ErrNotExist) {
 		if !create {
-			return fmt.Errorf("catalog: there is no file %s: %w", where, ErrNoDatabase)
+			return fmt.Errorf("%w: there is no file %s", ErrNoDatabase, where)
 		}
 		// A new catalog would not know the log.
 		log := st.Place.LogDir()
@@ -198,7 +240,14 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 			return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or, where it is lost, rebuild it with trellis repair", where, log)
 		}
 	}
-	catalog, err := sqlite.Open(ctx, where)
+	open := sqlite.Open
+	if st.ReadOnly = sqlite.Writable(where); st.ReadOnly != nil {
+		if create {
+			return st.MayWrite()
+		}
+		open = sqlite.OpenReader
+	}
+	catalog, err := open(ctx, where)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ var (
 	// ErrHeld says that another writer's lease has not run out: it may be tried
 	// again later. The error names the holder.
 	ErrHeld = errors.New("another writer holds the lease")
+	// ErrReadOnly says that the catalog is on a read-only mount, or this user may only
+	// read it: nothing can be changed.
+	ErrReadOnly = errors.New("it can only be read here")
 	// ErrInvalid says that an argument is out of range; the error says which one
 	// and what to do about it.
 	ErrInvalid = errors.New("not valid")

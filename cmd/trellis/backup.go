@@ -18,6 +18,7 @@ import (
 	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/store/backup"
 	"github.com/trellisdb/trellis/store/object"
+	"github.com/trellisdb/trellis/store/wal"
 )
 
 // copyFlags say how a copy is made and told of.
@@ -180,7 +181,12 @@ func (f *backupFlags) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	if err := f.flush(ctx); err != nil {
+	if st.ReadOnly != nil {
+		err = f.onlyRead(ctx, st)
+	} else {
+		err = f.flush(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	to, closeTo, err := openBackups(ctx, "to", f.to, true)
@@ -190,7 +196,7 @@ func (f *backupFlags) run(ctx context.Context, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, closeTo()) }()
 	m := newMeter("backup", f.quiet)
 	o := f.options(m)
-	o.Quick = f.quick
+	o.Quick, o.Unpinned = f.quick, st.ReadOnly != nil
 	r, err := backup.Write(ctx, parts(st), to, withoutSettings(f.to), "trellis backup", o)
 	m.finish()
 	if err != nil {
@@ -224,6 +230,47 @@ func (f *backupFlags) flush(ctx context.Context) error {
 		return err
 	}
 	return w.close(ctx)
+}
+
+// onlyRead says what is not in the backup of a place that can only be read.
+func (f *backupFlags) onlyRead(ctx context.Context, st *trellis.Storage) error {
+	f.note("the catalog %s can only be read (%v): this backs up the newest snapshot that it has, without a pin", st.Place.CatalogName(), st.ReadOnly)
+	dir := st.Place.LogDir()
+	if _, err := os.Stat(dir); dir == "" || err != nil {
+		f.note("there is no write-ahead log here: samples that are in no segment yet are not in the backup")
+		return nil
+	}
+	records, samples, err := onlyInLog(ctx, st, dir)
+	switch {
+	case err != nil:
+		f.note("the write-ahead log cannot be read, and what is only in it is not in the backup: %v", err)
+	case records > 0:
+		f.note("%s of the write-ahead log, with %s, are in no segment and not in the backup: to have them, copy the place to a disk that can be written to and back that up", count(records, "record"), count(samples, "sample"))
+	}
+	return nil
+}
+
+// onlyInLog counts what the log of a place has and its segments do not.
+func onlyInLog(ctx context.Context, st *trellis.Storage, dir string) (records, samples int64, err error) {
+	log, err := wal.ReadID(wal.ReadOnly{}, dir)
+	if err != nil || !log.Records {
+		return 0, 0, err
+	}
+	position, err := st.Catalog.Position(ctx, log.ID)
+	if err != nil {
+		return 0, 0, err
+	}
+	_, err = wal.Verify(dir, wal.VerifyOptions{ID: log.ID, Start: position, Record: func(record []byte, end uint64) error {
+		if end <= position {
+			return ctx.Err()
+		}
+		records++
+		return wal.Entries(record, func(e *wal.Entry) error {
+			samples += int64(len(e.Slots))
+			return ctx.Err()
+		})
+	}})
+	return records, samples, err
 }
 
 // show lists backups.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 	"strings"
 
@@ -63,11 +64,14 @@ func (c *connection) open(ctx context.Context, make bool) (client.Conn, error) {
 	return conn, nil
 }
 
+// holder finds who has a log locked, in the error that says so.
+var holder = regexp.MustCompile(` \(pid \d+\)`)
+
 // openError says what to do about a directory that cannot be opened.
 func openError(err error, dir, locked string) error {
 	switch {
 	case errors.Is(err, wal.ErrLocked):
-		return fmt.Errorf("data directory %s is in use by another process: %s", dir, locked)
+		return fmt.Errorf("data directory %s is in use by another process%s: %s", dir, holder.FindString(err.Error()), locked)
 	case errors.Is(err, meta.ErrHeld):
 		return fmt.Errorf("%w (the lease runs out by itself where that writer is gone; it may come back at once with its own --data directory)", err)
 	case errors.Is(err, os.ErrPermission):

@@ -66,9 +66,17 @@ func (f *placeFlags) open(ctx context.Context, create bool) (*trellis.Storage, e
 	}
 	st, err := trellis.OpenPlace(ctx, p, create, now)
 	if errors.Is(err, trellis.ErrNoDatabase) {
-		return nil, fmt.Errorf("%w: a database is made by trellis serve", err)
+		return nil, noDatabase(err, p, f.prefix)
 	}
 	return st, err
+}
+
+// noDatabase says what to do where there is none.
+func noDatabase(err error, p trellis.Place, prefix string) error {
+	if info, statErr := os.Stat(p.Dir); p.Dir != "" && (statErr != nil || !info.IsDir()) {
+		return fmt.Errorf("%w, nor a directory %s: name its directory with --%sdata; trellis serve makes a new one", err, p.Dir, prefix)
+	}
+	return fmt.Errorf("%w: name another place, or the catalog with --%scatalog; trellis serve makes a new database", err, prefix)
 }
 
 // writer is a place that this process has become the writer of.
@@ -87,6 +95,9 @@ func (f *placeFlags) write(ctx context.Context, up upkeep) (w *writer, err error
 	st, err := f.open(ctx, false)
 	if err != nil {
 		return nil, err
+	}
+	if err := st.MayWrite(); err != nil {
+		return nil, errors.Join(err, st.Close())
 	}
 	w = &writer{Storage: st}
 	log := st.Place.LogDir()

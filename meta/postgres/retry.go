@@ -169,7 +169,7 @@ func (d *database) Explain(ctx context.Context, err error) error {
 	case ctx.Err() != nil && !errors.Is(err, ctx.Err()):
 		return fmt.Errorf("catalog %s: %w: %w", d.name, ctx.Err(), err)
 	default:
-		return fmt.Errorf("catalog %s: %w", d.name, err)
+		return fmt.Errorf("catalog %s: %w", d.name, explainConnect(err))
 	}
 }
 

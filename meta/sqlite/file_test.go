@@ -71,9 +71,9 @@ func TestFilesThatAreNoCatalog(t *testing.T) {
 	}
 	execute(t, newer, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (4711, 1)`)
 	for path, say := range map[string]string{
-		text:                                  "not a database",
-		dir:                                   "unable to open",
-		filepath.Join(dir, "missing", "file"): "unable to open",
+		text:                                  "it is not a catalog",
+		dir:                                   "it is a directory",
+		filepath.Join(dir, "missing", "file"): "there is no directory " + filepath.Join(dir, "missing"),
 		newer:                                 "its schema 4711 is newer than",
 	} {
 		c, err := sqlite.Open(t.Context(), path)

@@ -56,6 +56,10 @@ type file struct {
 	wal   fs.FileInfo // of its write-ahead log; nil: there was none
 	write *sql.DB     // one connection; every transaction takes the write lock first
 	read  *sql.DB
+
+	readOnly  bool        // opened by OpenReader
+	original  fs.FileInfo // of the file that a copy of is read; nil: it is no copy
+	temporary string      // directory of a copy that is read; empty: there is none
 }
 
 // Open opens the catalog in the file at path and creates it where there is none;
@@ -73,11 +77,15 @@ func Open(ctx context.Context, path string) (*Catalog, error) {
 	return c, nil
 }
 
-func (f *file) open(ctx context.Context) (err error) {
+func (f *file) open(ctx context.Context) error {
 	path, err := filepath.Abs(f.path)
 	if err != nil {
 		return err
 	}
+	return f.openAt(ctx, path)
+}
+
+func (f *file) openAt(ctx context.Context, path string) (err error) {
 	if f.write, err = connect(path, 1, url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(wal)", "synchronous(full)"}}); err != nil {
 		return err
 	}
@@ -100,7 +108,11 @@ func (f *file) open(ctx context.Context) (err error) {
 
 // Mark returns the number of the file: a copy has another.
 func (c *Catalog) Mark(context.Context) (string, error) {
-	stat, ok := c.db.info.Sys().(*syscall.Stat_t)
+	info := c.db.info
+	if c.db.original != nil {
+		info = c.db.original
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return "", nil
 	}
@@ -159,13 +171,31 @@ func create(ctx context.Context, db *sql.DB) error {
 	return err
 }
 
-// migrate brings the schema up to date.
-func migrate(ctx context.Context, db *sql.DB) error {
+// provide returns what brings the schema up to date.
+func provide(db *sql.DB) (*goose.Provider, error) {
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	return goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+}
+
+// versions returns the schema that a file has, and the newest that this program knows.
+func versions(ctx context.Context, db *sql.DB) (have, know int64, err error) {
+	provider, err := provide(db)
+	if err != nil {
+		return 0, 0, err
+	}
+	return provider.GetVersions(ctx)
+}
+
+func newerSchema(have, know int64) error {
+	return fmt.Errorf("its schema %d is newer than %d, the newest that this program knows: use a newer release", have, know)
+}
+
+// migrate brings the schema up to date.
+func migrate(ctx context.Context, db *sql.DB) error {
+	provider, err := provide(db)
 	if err != nil {
 		return err
 	}
@@ -177,7 +207,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		case errVersion != nil:
 			return errVersion
 		case have > know:
-			return fmt.Errorf("its schema %d is newer than %d, the newest that this program knows: use a newer release", have, know)
+			return newerSchema(have, know)
 		case have == know:
 			return nil
 		case have == before:
@@ -196,6 +226,9 @@ func (c *Catalog) Close() error {
 			errs = append(errs, db.Close())
 		}
 	}
+	if c.db.temporary != "" {
+		errs = append(errs, os.RemoveAll(c.db.temporary))
+	}
 	return errors.Join(errs...)
 }
 
@@ -212,6 +245,9 @@ func (f *file) View(ctx context.Context, view func(*sql.Tx) error) error {
 // Change runs a function in a transaction that holds the write lock from its
 // beginning, and rolls back when it returns an error.
 func (f *file) Change(ctx context.Context, change func(*sql.Tx) error) error {
+	if f.readOnly {
+		return f.errReadOnly()
+	}
 	return f.transact(ctx, f.write, nil, change)
 }
 
@@ -259,9 +295,9 @@ func (f *file) Explain(ctx context.Context, err error) error {
 		return err // where the catalog is does not matter
 	case errors.Is(err, columnar.ErrCorrupt):
 		return fmt.Errorf("catalog %s: %w; %s", f.path, err, whatToDo)
-	case isDamage(err):
+	case isDamage(err) && !isNoDatabase(err):
 		return fmt.Errorf("catalog %s: %w: SQLite says: %s; %s", f.path, columnar.ErrCorrupt, tables.Printable(err.Error()), whatToDo)
 	default:
-		return fmt.Errorf("catalog %s: %w", f.path, err)
+		return fmt.Errorf("catalog %s: %w", f.path, explainOpen(f.path, err))
 	}
 }

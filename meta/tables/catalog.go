@@ -67,7 +67,7 @@ func New(db Transactor, dialect Dialect) *Catalog { return &Catalog{db: db, dial
 // IsCallers reports whether an error is the caller's doing: it wraps one of meta's
 // sentinels. All others are trouble with the database.
 func IsCallers(err error) bool {
-	for _, sentinel := range []error{meta.ErrNotFound, meta.ErrExists, meta.ErrConflict, meta.ErrHeld, meta.ErrInvalid} {
+	for _, sentinel := range []error{meta.ErrNotFound, meta.ErrExists, meta.ErrConflict, meta.ErrHeld, meta.ErrInvalid, meta.ErrReadOnly} {
 		if errors.Is(err, sentinel) {
 			return true
 		}

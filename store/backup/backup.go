@@ -123,11 +123,17 @@ func (b *writer) keep(ctx context.Context) (meta.Snapshot, error) {
 	if latest.ID == 0 {
 		return latest, errors.New("there is no snapshot yet: nothing was ever written into a segment")
 	}
+	if b.Unpinned {
+		return latest, nil
+	}
 	err = b.from.Catalog.Pin(ctx, meta.Pin{Name: b.pin, Snapshot: latest.ID, Who: b.who, Created: b.Clock()})
 	return latest, err
 }
 
 func (b *writer) unpin(ctx context.Context) error {
+	if b.Unpinned {
+		return nil
+	}
 	if err := b.from.Catalog.Unpin(ctx, b.pin); !errors.Is(err, meta.ErrNotFound) {
 		return err
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	Moved func(bytes int64)
 	// Quick says that a backup believes the objects of earlier ones by name and size.
 	Quick bool
+	// Unpinned says that a backup does not keep its snapshot by a pin, because the catalog
+	// can only be read.
+	Unpinned bool
 }
 
 // Report says what was done.

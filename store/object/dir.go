@@ -35,12 +35,59 @@ const (
 func OpenDir(root string) (*Dir, error) {
 	d := &Dir{root: root}
 	if err := os.MkdirAll(d.temporary(), directoryMode); err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", root, err)
+		return nil, fmt.Errorf("bucket %s: %w", root, advise(err))
 	}
 	if err := d.sweep(); err != nil {
-		return nil, fmt.Errorf("bucket %s: %w", root, err)
+		return nil, fmt.Errorf("bucket %s: %w", root, advise(err))
 	}
 	return d, nil
+}
+
+// OpenExisting returns the bucket in a directory that has to be there; it may be one that
+// this process can only read.
+func OpenExisting(root string) (*Dir, error) {
+	d := &Dir{root: root}
+	info, err := os.Stat(root)
+	if err == nil && !info.IsDir() {
+		err = syscall.ENOTDIR
+	}
+	if err == nil {
+		_, err = os.ReadDir(root)
+	}
+	if err == nil {
+		err = d.sweep()
+	}
+	if errors.Is(err, syscall.EROFS) {
+		err = nil // what dead writers left stays
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		if _, rights := os.ReadDir(root); rights == nil {
+			err = nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bucket %s: %w", root, advise(err))
+	}
+	return d, nil
+}
+
+// advise says what to do about an error of the file system with the place of a bucket.
+func advise(err error) error {
+	var failed *fs.PathError
+	if errors.As(err, &failed) {
+		err = failed.Err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("a file is in the way, name a directory: %w", err)
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("nothing can be written there: %w", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("this user may not, see to the rights of the directory: %w", err)
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("the disk is full, free some space: %w", err)
+	}
+	return err
 }
 
 // temporary returns the directory of objects that are being written.
@@ -49,6 +96,9 @@ func (d *Dir) temporary() string { return filepath.Join(d.root, temporaryDir) }
 // sweep removes the temporary files that no living writer has locked.
 func (d *Dir) sweep() error {
 	entries, err := os.ReadDir(d.temporary())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
@@ -83,6 +133,11 @@ func (d *Dir) Put(ctx context.Context, key string, cond Condition, write func(io
 		}
 	}
 	f, err := os.CreateTemp(d.temporary(), "put-*")
+	if errors.Is(err, fs.ErrNotExist) { // a copy of a bucket may be without it
+		if err = os.Mkdir(d.temporary(), directoryMode); err == nil || errors.Is(err, fs.ErrExist) {
+			f, err = os.CreateTemp(d.temporary(), "put-*")
+		}
+	}
 	if err != nil {
 		return 0, d.explain(key, err)
 	}

@@ -34,15 +34,29 @@ func (b *Bucket) attempts(ctx context.Context, kind Kind, bytes int64, try func(
 		}
 		if n >= b.opts.Retry.Attempts || ctx.Err() != nil {
 			b.counters.failures.Add(1)
-			return fmt.Errorf("given up after %d attempts: %w", n, err)
+			return &exhausted{n, err}
 		}
 		if waitErr := b.pause(ctx, n); waitErr != nil {
 			b.counters.failures.Add(1)
-			return fmt.Errorf("given up after %d attempts: %w", n, errors.Join(waitErr, err))
+			return &exhausted{n, errors.Join(waitErr, err)}
 		}
 		b.counters.retries.Add(1)
 	}
 }
+
+// exhausted is the last error of a request that has had its attempts or its time.
+type exhausted struct {
+	attempts int
+	err      error
+}
+
+// Error says so.
+func (e *exhausted) Error() string {
+	return fmt.Sprintf("given up after %d attempts: %v", e.attempts, e.err)
+}
+
+// Unwrap returns the last error.
+func (e *exhausted) Unwrap() error { return e.err }
 
 // errLate is the cause of an attempt that took too long. It is no context's error, so
 // that it can be told from a caller's that is in a hurry.

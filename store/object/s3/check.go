@@ -57,7 +57,11 @@ func (b *Bucket) Check(ctx context.Context) (offer Offer, err error) {
 	if err != nil {
 		return Offer{}, err
 	}
-	defer func() { err = errors.Join(err, b.dropProbe(ctx, key)) }()
+	defer func() {
+		if dropErr := b.dropProbe(ctx, key); err == nil {
+			err = dropErr
+		}
+	}()
 	if err := b.probeObject(ctx, key, &offer); err != nil {
 		return Offer{}, err
 	}
@@ -74,6 +78,15 @@ func (b *Bucket) Check(ctx context.Context) (offer Offer, err error) {
 		return Offer{}, fmt.Errorf("bucket %s: %s does not understand the SDK's checksums: set checksums=auto", b, b.endpoint())
 	}
 	return offer, nil
+}
+
+// Reach makes one request, a list, so that a bucket that cannot be read is found before
+// anything else is done. Its errors say what to correct, as those of Check do.
+func (b *Bucket) Reach(ctx context.Context) error {
+	for _, err := range b.List(ctx, probePrefix) {
+		return err
+	}
+	return nil
 }
 
 func (b *Bucket) probeKey() (string, error) {

@@ -1,15 +1,18 @@
 package s3
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"syscall"
 
+	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/trellisdb/trellis/store/object"
@@ -17,6 +20,9 @@ import (
 
 // errDamaged says that bytes came in that are not those that were put.
 var errDamaged = errors.New("damaged on the way")
+
+// errAbandoned says that an upload could not be thrown away.
+var errAbandoned = errors.New("are still there, let the endpoint expire them")
 
 // wrap gives an error its object and, where something can be done, says what.
 func (b *Bucket) wrap(kind Kind, key string, err error) error {
@@ -28,9 +34,44 @@ func (b *Bucket) wrap(kind Kind, key string, err error) error {
 		return fmt.Errorf("object %s: %w", key, sentinel)
 	}
 	if advice := b.advice(kind, key, err); advice != "" {
-		return fmt.Errorf("object %s: %s: %s: %w", key, kind, advice, err)
+		return &told{fmt.Sprintf("object %s: %s: %s (%s)", key, kind, advice, short(err)), err}
 	}
-	return fmt.Errorf("object %s: %s: %w", key, kind, err)
+	return &told{fmt.Sprintf("object %s: %s: %s", key, kind, short(err)), err}
+}
+
+// told is an error of the SDK in a few words.
+type told struct {
+	text string
+	err  error
+}
+
+// Error returns the words.
+func (t *told) Error() string { return t.text }
+
+// Unwrap returns all that the SDK said.
+func (t *told) Unwrap() error { return t.err }
+
+// short is an error without the requests, numbers and hosts that the SDK names around it.
+func short(err error) string {
+	text := ""
+	if e, ok := errors.AsType[*exhausted](err); ok {
+		text = fmt.Sprintf("given up after %d attempts: ", e.attempts)
+	}
+	api, isAPI := errors.AsType[smithy.APIError](err)
+	request, isRequest := errors.AsType[*url.Error](err)
+	switch {
+	case errors.Is(err, errDamaged), errors.Is(err, errAbandoned), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err.Error()
+	case errors.Is(err, errLate):
+		return text + errLate.Error()
+	case isAPI && (api.ErrorMessage() == "" || api.ErrorMessage() == api.ErrorCode()):
+		return text + api.ErrorCode()
+	case isAPI:
+		return text + api.ErrorCode() + ": " + api.ErrorMessage()
+	case isRequest:
+		return text + request.Err.Error()
+	}
+	return err.Error()
 }
 
 // sentinel returns the error of package object that an error of the endpoint is.
@@ -76,6 +117,8 @@ func (b *Bucket) advice(kind Kind, key string, err error) string {
 		return "it has been replaced since it was opened"
 	case status == http.StatusNotImplemented && b.opts.Conditional == ConditionalRequired && (kind == Put || kind == Complete):
 		return "the endpoint does not offer conditional puts, which conditional=required asks for"
+	case status == http.StatusBadRequest && strings.HasPrefix(b.endpoint(), "http://") && code == "":
+		return fmt.Sprintf("%s does not take this for S3: if it speaks TLS, write https:// for http://; else correct the endpoint", b.endpoint())
 	case status == 0:
 		return b.unreachable(err)
 	default:
@@ -104,6 +147,10 @@ func (b *Bucket) unreachable(err error) string {
 		return fmt.Sprintf("nobody listens at %s: correct the endpoint, or start it", b.endpoint())
 	case isUnknownHost(err):
 		return fmt.Sprintf("the host of %s has no address: correct the endpoint, or set path-style=true", b.endpoint())
+	case strings.Contains(err.Error(), "gave HTTP response to HTTPS client"):
+		return fmt.Sprintf("there is no TLS at %s: write http:// for https://, or correct the port", b.endpoint())
+	case errors.Is(err, errLate):
+		return fmt.Sprintf("nothing answers at %s: correct the endpoint, or see to the network between", b.endpoint())
 	case strings.Contains(err.Error(), "get credentials"), strings.Contains(err.Error(), "failed to refresh cached credentials"):
 		return "there are no keys: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile"
 	default:
@@ -113,7 +160,9 @@ func (b *Bucket) unreachable(err error) string {
 
 // staysUnreachable reports whether a request that was not sent will not be sent the
 // next time either.
-func staysUnreachable(err error) bool { return isUntrusted(err) }
+func staysUnreachable(err error) bool {
+	return isUntrusted(err) || strings.Contains(err.Error(), "gave HTTP response to HTTPS client")
+}
 
 func isUntrusted(err error) bool {
 	_, unknown := errors.AsType[x509.UnknownAuthorityError](err)

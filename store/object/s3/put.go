@@ -255,7 +255,7 @@ func (u *upload) abort(ctx context.Context) {
 		return err
 	})
 	if err != nil && statusCode(err) != http.StatusNotFound {
-		u.abandoned = fmt.Errorf("the parts of upload %s are still there, let the endpoint expire them: %w", u.uploadID, err)
+		u.abandoned = fmt.Errorf("the parts of upload %s %w: %w", u.uploadID, errAbandoned, err)
 	}
 }
 

@@ -111,13 +111,38 @@ type remoteError struct {
 // Error names the server and says what is wrong.
 func (e *remoteError) Error() string {
 	msg := e.status.Message()
-	if strings.Contains(msg, "connection refused") || strings.Contains(msg, "no such host") {
-		return fmt.Sprintf("no server answers at %s: start one with \"trellis serve\", or name another with --server", e.address)
+	for _, known := range []struct{ part, say string }{
+		{"connection refused", ""},
+		{"no such host", ""},
+		{"zero addresses", "the host has no address: correct the name, or name another with --server"},
+		{"first record does not look like a TLS handshake", "it does not speak TLS: write grpc:// for grpc+tls://"},
+		{"error reading server preface", "it does not answer as a server of Flight does: where it speaks TLS, write grpc+tls:// for grpc://; else correct the port"},
+		{"signed by unknown authority", "its certificate is signed by nobody who is trusted here: name its authority with --tls-ca"},
+		{"certificate is not valid for", "its certificate is not for that host name: write the one that it is for (" + after(msg, "x509: ") + ")"},
+		{"certificate is valid for", "its certificate is not for that host name: write the one that it is for (" + after(msg, "x509: ") + ")"},
+		{"certificate has expired", "its certificate has expired, or a clock is wrong: " + after(msg, "x509: ")},
+		{"the server asks for credentials", "it asks who you are: name a user with --user name:password, or in TRELLIS_USER"},
+	} {
+		if !strings.Contains(msg, known.part) {
+			continue
+		}
+		if known.say == "" {
+			return fmt.Sprintf("no server answers at %s: start one with \"trellis serve\", or name another with --server", e.address)
+		}
+		return fmt.Sprintf("server %s: %s", e.address, known.say)
 	}
-	if strings.Contains(msg, "tls: ") || strings.Contains(msg, "error reading server preface") {
-		return fmt.Sprintf("server %s: %s (grpc:// is for servers without TLS, grpc+tls:// for those with it)", e.address, msg)
+	if strings.Contains(msg, "tls: ") {
+		return fmt.Sprintf("server %s: %s (grpc:// is for servers without TLS, grpc+tls:// for those with it)", e.address, after(msg, "tls: "))
 	}
-	return fmt.Sprintf("server %s: %s", e.address, msg)
+	return fmt.Sprintf("server %s: %s", e.address, strings.TrimSuffix(after(msg, "desc = \""), "\""))
+}
+
+// after returns what follows a word of a text; all of it where it has it not.
+func after(text, word string) string {
+	if _, rest, ok := strings.Cut(text, word); ok {
+		return strings.TrimSuffix(rest, "\"")
+	}
+	return text
 }
 
 // GRPCStatus lets status.Code see the code.
