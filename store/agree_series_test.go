@@ -7,6 +7,8 @@ import (
 
 	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/columnar/segment"
+	"github.com/trellisdb/trellis/columnar/zone"
+	"github.com/trellisdb/trellis/meta"
 )
 
 // BenchmarkCompareManySeries compares a footer of 100,000 series with a catalog of twice as
@@ -72,5 +74,34 @@ func TestSeriesThatTheCatalogHasOtherwiseAreFoundWhereverTheyAre(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Fatalf("%v, want %v", got, want)
 		}
+	}
+}
+
+func TestASpanMayMoveWithTheTimeZoneDatabaseWhereThereIsACalendar(t *testing.T) {
+	const hour = 3600 * 1_000_000
+	fixed := []segment.SeriesInfo{{Series: columnar.Series{Grid: columnar.Grid{Period: hour, BlockLen: 8}}}}
+	days, err := columnar.NewGrid(zone.Width{Days: 1}, zone.UTC, 0, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mixed := append(slices.Clone(fixed), segment.SeriesInfo{Series: columnar.Series{Grid: days}})
+	for _, test := range []struct {
+		name     string
+		series   []segment.SeriesInfo
+		from, to int64 // how far the file's are away from the row's
+		want     bool
+	}{
+		{"the same", fixed, 0, 0, true},
+		{"fixed periods do not move", fixed, 0, 1, false},
+		{"an hour of a calendar", mixed, -hour, hour, true},
+		{"a day of a calendar that crossed the date line", mixed, 24 * hour, 0, true},
+		{"too much for a change of rules", mixed, 0, -49 * hour, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := meta.Segment{From: 1000 * hour, To: 2000 * hour}
+			if got := sameSpan(test.series, segment.Info{From: m.From + test.from, To: m.To + test.to}, &m); got != test.want {
+				t.Errorf("%v, want %v", got, test.want)
+			}
+		})
 	}
 }

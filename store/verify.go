@@ -49,7 +49,7 @@ type Verified struct {
 // whatever is not as it should be. The catalog's rows are those that were written, and
 // none is missing; where one is not, the segments that the others name are read all the
 // same. Every segment, live, retired or history, is there
-// with its size and its checksum; each of its blocks can be decoded, and its
+// with its size, its checksum and its digest; each of its blocks can be decoded, and its
 // summaries, and the nodes above them, are those of its samples bit for bit; the
 // catalog's numbers and its series agree with it, the edits that marked samples are
 // on the trail, and no version is newer than the segment's. Objects that nothing
