@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"database/sql"
+	"strings"
 	"sync"
 	"testing"
 
@@ -31,4 +32,21 @@ func TestDamage(t *testing.T) {
 		}
 		return db
 	})
+}
+
+func TestAnIndexThatIsGoneIsMissed(t *testing.T) {
+	database := shared.Database(t)
+	c := open(t, shared.URL(database), impatient)
+	for _, statement := range []string{"ALTER TABLE series DROP CONSTRAINT series_name_key", "ALTER TABLE pins DROP CONSTRAINT pins_pkey"} {
+		if err := shared.Execute(t.Context(), database, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var found []string
+	if _, err := c.Integrity(t.Context(), func(err error) { found = append(found, err.Error()) }); err != nil {
+		t.Fatal(err)
+	}
+	if len(found) != 2 || !strings.Contains(found[0], "index series_name_key") || !strings.Contains(found[1], "index pins_pkey") {
+		t.Errorf("said is %q", found)
+	}
 }
