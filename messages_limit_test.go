@@ -63,6 +63,11 @@ func TestMessagesStayBelowTheLimit(t *testing.T) {
 		{"ten statements of 5 MB", m.largeStatements},
 		{"a hundred questions after the health of 5 MB", m.largeHealth},
 		{"actions of two million parts", m.manyParts},
+		{"schemas of eighty thousand columns", m.wideSchemas},
+		{"a hundred dictionaries of 3 MB that are kept", m.largeDictionaries},
+		{"compressed batches that claim more than they may", m.foldedBatches},
+		{"half a million parameters", m.manyParameters},
+		{"two hundred readers that do not read, and a hundred writers", m.allAtOnce},
 		{"more connections than there may be", m.manyConnections},
 		{"headers of a megabyte", m.largeHeaders},
 	} {
@@ -358,7 +363,7 @@ func (m *messagesTest) manyParts() error {
 
 func (m *messagesTest) manyConnections() error {
 	var conns []*rawConn
-	for range 280 {
+	for range 540 {
 		c, err := m.raw()
 		if err != nil {
 			break // refused

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/tap"
 
 	"github.com/trellisdb/trellis/columnar/memory"
@@ -24,7 +23,8 @@ const callBytes = 16 << 10
 type Wire struct {
 	Calls      *memory.Part // open calls, and what their clients may send unread
 	Messages   *memory.Part // messages of streams, while they are read and until they are stored
-	Statements *memory.Part // the other messages, as long as their calls last
+	Statements *memory.Part // the other messages, as long as their calls last, and parameters
+	Streams    *memory.Part // schemas and dictionaries, as long as their streams last
 
 	// Window is what a stream's client may send before it is read, in bytes; 0: 256 KiB.
 	Window int
@@ -38,7 +38,7 @@ func (w *Wire) fill() {
 	for _, p := range []struct {
 		part **memory.Part
 		name string
-	}{{&w.Calls, "calls"}, {&w.Messages, "messages"}, {&w.Statements, "statements"}} {
+	}{{&w.Calls, "calls"}, {&w.Messages, "messages"}, {&w.Statements, "statements"}, {&w.Streams, "streams"}} {
 		if *p.part == nil {
 			*p.part = all.NewPart(p.name, 0, 0)
 		}
@@ -193,12 +193,4 @@ const messageTime = 20 * time.Second
 
 // frames is the pool of what connections read. Its sizes are dense, so that a frame
 // takes no more than twice what is in it.
-var frames = newFrames()
-
-func newFrames() mem.BufferPool {
-	pool, err := mem.NewBinaryTieredBufferPool(8, 11, 12, 13, 14, 15, 20)
-	if err != nil {
-		panic(err)
-	}
-	return pool
-}
+var frames = newPool(8, 11, 12, 13, 14, 15, 20)

@@ -47,7 +47,9 @@
 //
 // A stream's message is held in its part until its batch has been stored, and its batch
 // in another part (ingest) that it waits for meanwhile: nobody who holds of the second
-// waits for the first.
+// waits for the first. What a stream keeps from one message to the next, its schema and
+// its dictionaries, and the parameters of a statement are counted in parts that nobody
+// waits for.
 //
 // # Invariants
 //

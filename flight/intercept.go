@@ -36,6 +36,9 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		return err
 	}
 	defer call.close()
+	c := callOf(ctx)
+	c.held = s.opts.Wire.Statements.Hold()
+	defer c.held.Close()
 	return because(ctx, handler(srv, call))
 }
 

@@ -55,17 +55,23 @@ type shape struct{ nodes, buffers, views, unions int }
 type incoming struct {
 	limit int64 // bytes of a message when uncompressed
 
-	raw int64 // bytes of the buffers of the last message, when uncompressed
+	raw     int64 // bytes of the buffers of the last message, when uncompressed
+	columns int   // of the last message, nested ones included
+	kept    int64 // bytes that the stream keeps: of its schema and its dictionaries
 
 	schema       bool // whether it has come
 	batch        shape
 	dictionaries map[int64]shape
 	deltas       int64 // bytes of dictionaries that are kept for the rest of the stream
+	sizes        map[int64]int64
 }
+
+// columnBytes is what a column takes beside its buffers, in a schema as in a batch.
+const columnBytes = 512
 
 // check checks a message: its metadata and its body.
 func (in *incoming) check(header, body []byte) error {
-	in.raw = 0
+	in.raw, in.columns = 0, 0
 	if len(header) == 0 {
 		return nil // a message that holds a descriptor or metadata only
 	}
@@ -109,7 +115,9 @@ func (m *message) check() {
 		}
 		need.buffers += need.unions
 		m.readBatch(m.child(header, 1), need)
-		if m.byteAt(header, 2) != 0 { // a delta
+		delta := m.byteAt(header, 2) != 0
+		m.keep(id, delta)
+		if delta {
 			if m.deltas += int64(len(m.body)); m.deltas > m.limit {
 				m.fail("dictionaries that grow beyond what a message may have")
 			}
@@ -125,15 +133,30 @@ func (m *message) check() {
 	}
 }
 
+// keep counts a dictionary, which lasts until another one takes its place.
+func (m *message) keep(id int64, delta bool) {
+	size := int64(len(m.b)) + m.raw + columnBytes*int64(m.columns)
+	if delta {
+		size += m.sizes[id]
+	}
+	m.kept += size - m.sizes[id]
+	m.sizes[id] = size
+}
+
 // readSchema checks a schema and learns what its batches need.
 func (m *message) readSchema(t table) {
-	m.schema, m.dictionaries = true, map[int64]shape{}
+	m.schema, m.dictionaries, m.sizes = true, map[int64]shape{}, map[int64]int64{}
 	if m.byteAt(t, 0) != 0 {
 		m.fail("numbers with the high byte first")
 	}
 	m.keyValues(t, 2)
 	m.vector(t, 3, 8)
 	m.fields(t, 1, &m.batch, 0)
+	m.columns = m.batch.nodes
+	for _, d := range m.dictionaries {
+		m.columns += d.nodes
+	}
+	m.kept = int64(len(m.b)) + columnBytes*int64(m.columns)
 }
 
 // fields checks a vector of fields and what is below them, and adds what they need.
@@ -217,7 +240,7 @@ func (m *message) readBatch(t table, need shape) {
 			m.fail("buffers that claim more bytes than a message may have: send smaller batches")
 		}
 	}
-	m.raw = total
+	m.raw, m.columns = total, nodes
 	at, views := m.vector(t, 4, 8)
 	data := int64(0)
 	for i := 0; i < views && m.problem == ""; i++ {

@@ -28,6 +28,7 @@ type checkedPut struct {
 	stopping <-chan struct{}
 
 	held *memory.Hold // by the batch at hand
+	kept *memory.Hold // by the schema and the dictionaries
 }
 
 // ingestFactor is how many bytes a batch takes for each of its own until it is stored,
@@ -35,11 +36,19 @@ type checkedPut struct {
 // of the log. Measured with long batches of doubles, which take the most.
 const ingestFactor = 3
 
+// keptFree is what the schema and the dictionaries of a stream may take that nobody counts.
+const keptFree = 16 << 10
+
 // reserve takes the memory that the batch at hand needs until the next one is asked
 // for, and waits for it: meanwhile nothing is read from the stream, so that the
 // transport slows its client down.
 func (p *checkedPut) reserve() error {
-	n := ingestFactor * p.check.raw
+	if before, _ := p.kept.Held(); p.check.kept > before+keptFree {
+		if err := p.kept.TryReserve(p.check.kept - before); err != nil {
+			return within(toStatus(err).Err(), "the stream's schema and dictionaries")
+		}
+	}
+	n := ingestFactor*p.check.raw + columnBytes*int64(p.check.columns)
 	return p.wait(func(ctx context.Context) error { return p.held.Reserve(ctx, n) })
 }
 
@@ -106,9 +115,10 @@ func (p *checkedPut) close() { p.held.Release(math.MaxInt64) }
 func (s *service) DoPut(stream flight.FlightService_DoPutServer) error {
 	in := &checkedPut{
 		FlightService_DoPutServer: stream, check: incoming{limit: int64(s.server.opts.MaxMessage)}, stopping: s.server.stopping,
-		held: s.server.opts.Ingest.Hold(),
+		held: s.server.opts.Ingest.Hold(), kept: s.server.opts.Wire.Streams.Hold(),
 	}
 	defer in.held.Close()
+	defer in.kept.Close()
 	first, err := in.Recv()
 	if errors.Is(err, io.EOF) {
 		return status.Error(codes.InvalidArgument, "the stream is empty: its first message has a descriptor")
@@ -185,6 +195,9 @@ func (w *work) bind(reader flight.MessageReader, limit int) error {
 		if held += sizeOf(batch); held > int64(limit) {
 			return plan.Errorf(0, plan.CodeTooMany, "the parameters take more than %d bytes", limit).
 				WithHint("write samples with CommandStatementIngest, or bind fewer rows at once")
+		}
+		if err := w.call.holdValues(batch.NumRows() * batch.NumCols()); err != nil {
+			return inBatch(err, n)
 		}
 		for i := range int(batch.NumRows()) {
 			params, err := engine.ParamsFrom(batch, i)

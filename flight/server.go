@@ -159,6 +159,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.InitialConnWindowSize(16 * int32(s.opts.Wire.Window)),
 		grpc.MaxHeaderListSize(maxHeaders),
 		experimental.BufferPool(frames),
+		grpc.ForceServerCodecV2(codec{}),
 		grpc.MaxSendMsgSize(max(s.opts.MaxMessage, maxMessageBytes)),
 		grpc.MaxConcurrentStreams(256),
 		grpc.ConnectionTimeout(20 * time.Second),

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/trellisdb/trellis/columnar/memory"
 	"github.com/trellisdb/trellis/engine/plan"
 )
 
@@ -36,6 +37,18 @@ type call struct {
 	session  settings          // of the cookie
 	settings settings          // of the session, and of the headers on top
 	ingest   map[string]string // options of an ingest that came in headers
+	held     *memory.Hold      // by the parameters of its statement; nil: nobody counts
+}
+
+// valueBytes is what a parameter takes that has been unpacked.
+const valueBytes = 128
+
+// holdValues counts n parameters until the call ends, or refuses them.
+func (c *call) holdValues(n int64) error {
+	if c.held == nil {
+		return nil
+	}
+	return c.held.TryReserve(n * valueBytes)
 }
 
 type callKey struct{}

@@ -32,10 +32,10 @@ func (s settings) with(name string, value *string) settings {
 
 // output is how rows are sent.
 type output struct {
-	bytes       int64      // of a batch, at most, about; 0: as many as may be
-	compression ipc.Option // nil: none
-	rows        int64      // rows of a batch, at most
-	naive       bool       // instants as timestamps without zone, in UTC
+	bytes       func(sent int) int64 // of a batch, at most, about, when so many have been sent; nil: as many as may be
+	compression ipc.Option           // nil: none
+	rows        int64                // rows of a batch, at most
+	naive       bool                 // instants as timestamps without zone, in UTC
 }
 
 // The sizes of the batches that are sent.

@@ -58,7 +58,7 @@ func (s *Server) sendAll(ctx context.Context, cancel context.CancelCauseFunc, st
 	defer func() { err = inStatement(errors.Join(err, in.Close()), st.text) }()
 	stream.watch(in, w.session)
 	out := st.settings.output()
-	out.bytes = int64(s.opts.MaxMessage / 8) // little where there is little memory
+	out.bytes = s.parcelBytes
 	if err := sendRows(ctx, stream, in, out); err != nil {
 		if cause := context.Cause(ctx); errors.Is(cause, errCancelled) {
 			return cause
@@ -67,6 +67,24 @@ func (s *Server) sendAll(ctx context.Context, cancel context.CancelCauseFunc, st
 		return withTimeout(err, timeout)
 	}
 	return nil
+}
+
+// leastParcel is the least that the batches of a result may have, in bytes, and
+// firstParcels how many of them are as small at first.
+const (
+	leastParcel  = 64 << 10
+	firstParcels = 4
+)
+
+// parcelBytes is what a batch of a result may have, about, when so many have been sent:
+// little where there is little memory. There, the first are small, because a client who
+// does not read keeps some of them, and whoever reads soon has large ones.
+func (s *Server) parcelBytes(sent int) int64 {
+	most := int64(s.opts.MaxMessage)
+	if s.opts.Wire.Calls.Most() > 0 {
+		most = min(most, 8*leastParcel<<min(max(sent-firstParcels, 0), 16))
+	}
+	return most / 8
 }
 
 // sendRows sends the batches of a stream, each when the transport has taken the one
@@ -80,19 +98,24 @@ func sendRows(ctx context.Context, to flight.DataStreamWriter, in columnar.Strea
 	w := flight.NewRecordWriter(to, options...)
 	defer func() { err = errors.Join(err, w.Close()) }() // sends the schema where there was no batch
 	p := parcel{schema: schema, rows: out.rows, bytes: maxBatchBytes}
-	if out.bytes > 0 {
-		p.bytes = min(out.bytes, maxBatchBytes)
-	}
 	defer p.drop()
+	sent := 0
+	write := func(batch arrow.RecordBatch) error {
+		sent++
+		return w.Write(batch)
+	}
 	for {
+		if out.bytes != nil {
+			p.bytes = min(out.bytes(sent), maxBatchBytes)
+		}
 		batch, err := in.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			return p.flush(w.Write)
+			return p.flush(write)
 		}
 		if err != nil {
 			return err
 		}
-		err = p.add(batch, w.Write)
+		err = p.add(batch, write)
 		batch.Release()
 		if err != nil {
 			return err

@@ -97,6 +97,13 @@ func (s *Server) openStatement(c *call, kind byte, what string, sealed []byte) (
 	if err != nil {
 		return nil, status.Errorf(codes.InvalidArgument, "the %s is not valid: %v", what, err)
 	}
+	values := 0
+	for _, row := range st.rows {
+		values += len(row)
+	}
+	if err := c.holdValues(int64(values)); err != nil {
+		return nil, err
+	}
 	if st.user != c.user {
 		return nil, status.Errorf(codes.PermissionDenied, "the %s belongs to another user", what)
 	}

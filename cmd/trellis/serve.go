@@ -153,7 +153,7 @@ func (s *service) open(ctx context.Context) (err error) {
 	s.logger.Info("storage", "bucket", s.db.Storage.Place.BucketName(), "catalog", s.db.Storage.Place.CatalogName(), "epoch", s.db.Store.Stats().Epoch)
 	server.Engine, server.Ingest, server.MessageTime = s.db.Engine, s.db.Memory.Ingest, s.config.MessageTimeout
 	server.Wire = flight.Wire{
-		Calls: s.db.Memory.Calls, Messages: s.db.Memory.Messages, Statements: s.db.Memory.Statements,
+		Calls: s.db.Memory.Calls, Messages: s.db.Memory.Messages, Statements: s.db.Memory.Statements, Streams: s.db.Memory.Streams,
 		Window: int(shares.Window), Connections: s.config.connections(shares),
 	}
 	if s.flight, err = flight.New(server); err != nil {

@@ -125,7 +125,7 @@ func addServeFlags(flags *pflag.FlagSet) {
 	flags.StringArray("admin", nil, "user who may purge, compact and say what is kept for how long, may be repeated; without users everybody may")
 	flags.Bool("require-reason", false, "refuse edits without a reason (SET trellis.reason = '...')")
 	flags.Duration("message-timeout", 20*time.Second, "how long a message that was begun may take to come, beside a second for each 64 KiB")
-	flags.Int("max-connections", 0, "connections at once; 0: one for each MiB of the memory limit")
+	flags.Int("max-connections", 0, "connections at once; 0: one for each 512 KiB of the memory limit")
 	flags.Duration("shutdown-timeout", 30*time.Second, "how long a stop waits for calls that are under way")
 }
 

@@ -23,7 +23,8 @@ type Shares struct {
 
 	Calls       int64 // that open calls may take, and what their clients send unread
 	Messages    int64 // of messages of streams, until they are stored
-	Statements  int64 // of the other messages
+	Statements  int64 // of the other messages, and parameters
+	Streams     int64 // of schemas and dictionaries of streams
 	Window      int64 // that the client of a call may send unread
 	Connections int64
 }
@@ -49,8 +50,9 @@ func Share(limit int64) Shares {
 	s.Message = min(64<<20, s.Budget/16)
 	s.Calls = limit / 8
 	s.Messages, s.Statements = 3*s.Message, 3*s.Message
+	s.Streams = limit / 32
 	s.Window = min(max(limit>>12, 64<<10), 256<<10)
-	s.Connections = limit >> 20
+	s.Connections = limit >> 19
 	return s
 }
 
@@ -68,7 +70,8 @@ type Parts struct {
 
 	Calls      *Part // open calls, and what their clients have sent and nobody reads yet
 	Messages   *Part // messages of streams that are written, until they are stored
-	Statements *Part // the other messages, as long as their calls last
+	Statements *Part // the other messages, as long as their calls last, and parameters
+	Streams    *Part // schemas and dictionaries of streams that are written
 }
 
 // NewParts makes the parts of a budget. Their order is that in which they are served.
@@ -82,7 +85,7 @@ type Parts struct {
 //	queries      1/4     1/2
 //	small        1/16    1/16
 func NewParts(s Shares) *Parts {
-	b := NewBudget(s.Budget + s.Calls + s.Messages + s.Statements)
+	b := NewBudget(s.Budget + s.Calls + s.Messages + s.Statements + s.Streams)
 	part := func(name string, least, most int64) *Part {
 		return b.NewPart(name, s.Budget*least/16, s.Budget*most/16)
 	}
@@ -98,5 +101,6 @@ func NewParts(s Shares) *Parts {
 		Calls:      b.NewPart("calls", s.Calls, s.Calls),
 		Messages:   b.NewPart("messages", s.Messages, s.Messages),
 		Statements: b.NewPart("statements", s.Statements, s.Statements),
+		Streams:    b.NewPart("streams", s.Streams, s.Streams),
 	}
 }

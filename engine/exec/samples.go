@@ -61,7 +61,9 @@ func (q *query) openSamples(ctx context.Context, b *binding) (columnar.Stream, e
 	}
 	sel.Columns = neededText(sel)
 	if q.memory.stream && q.memory.part != nil && q.memory.part.Most() > 0 {
-		sel.BatchBytes = q.memory.part.Most() / batchShare
+		// What is made of a batch has all columns of the scan, of which the store yields two
+		// or so; the rest is computed.
+		sel.BatchBytes = q.memory.part.Most() / batchShare * 2 / int64(max(len(s.cols), 2))
 	}
 	for i, f := range columnar.SampleSchema(sel.Columns).Fields() {
 		s.place[f.Name] = i
