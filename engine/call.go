@@ -22,6 +22,7 @@ import (
 // samples that were touched.
 var procedures = map[string]func(r *run, ctx context.Context, args []plan.Literal) (int64, error){
 	"restore_samples": (*run).restoreSamples,
+	"undo_edit":       (*run).undoEdit,
 	"purge_samples":   (*run).purgeSamples,
 	"pin_snapshot":    (*run).pinSnapshot,
 	"unpin_snapshot":  (*run).unpinSnapshot,

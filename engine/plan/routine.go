@@ -128,6 +128,10 @@ var Procedures = []*Routine{
 		Doc: "Puts the samples of a series from one time to another back to what an earlier snapshot has: an edit.",
 	},
 	{
+		Name: "undo_edit", Params: []Parameter{{Name: "id", Type: Bigint}},
+		Doc: "Puts what an edit touched back to what it was right before; refused where something was written there since. An edit, too.",
+	},
+	{
 		Name: "purge_samples", Params: []Parameter{seriesParameter, fromParameter, toParameter}, Privileged: true,
 		Doc: "Removes for good the earlier versions of the samples of a series from one time to another; that it did stays on the trail.",
 	},
