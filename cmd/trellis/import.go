@@ -27,6 +27,7 @@ type importFlags struct {
 	header                                bool
 	zone, series                          string
 	onError, report, progress, collide    string
+	codes                                 string
 }
 
 // attributeFlags are the flags that describe series to be made, with the columns of
@@ -119,8 +120,10 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.opts.Values.Text, "text", nil, "columns of text")
 	flags.StringVar(&f.opts.Quality.Column, "quality", "", "column of qualities or OPC UA status codes; '{column}_q' for one beside each value column")
 	flags.StringArrayVar(&f.opts.Quality.Map, "quality-map", nil, "what --quality says: 192=good; may be repeated")
+	flags.StringVar(&f.codes, "quality-codes", "auto", "what the numbers of --quality are: opc-da (192, 64, 0, ...), opc-ua, map (only what --quality-map says), or auto to find it in the data")
 	flags.StringArrayVar(&f.opts.Quality.Masks, "quality-mask", nil, "COLUMN=STATUS: where it is true the sample has the status, as in stale=uncertain:0x40900000")
-	flags.StringArrayVar(&f.opts.Values.Bad, "bad-value", nil, "value that means bad: -200, or COLUMN=-200; may be repeated")
+	flags.StringArrayVar(&f.opts.Values.Bad, "bad-value", nil, "value, or text, that means bad: -200, or COLUMN=-200; may be repeated")
+	flags.StringArrayVar(&f.opts.Values.States, "state", nil, "TEXT=STATUS: a text in the place of a number is a sample without a value and with that status, as in 'Shutdown=bad:0x808D0000'; those of PI, Canary, Ignition and Proficy are known; may be repeated")
 	flags.StringSliceVar(&f.opts.Values.Null, "null", importer.DefaultNull, "texts that mean that there is no value")
 	flags.BoolVar(&f.opts.Values.KeepEmpty, "keep-empty", false, "store a sample without a value for an empty field, too")
 	for _, a := range attributeFlags {
@@ -165,6 +168,8 @@ func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Op
 		"on-error": {f.onError, []string{"skip", "stop"}},
 		"report":   {f.report, []string{"text", "json"}},
 		"progress": {f.progress, []string{"auto", "on", "off"}},
+
+		"quality-codes": {f.codes, []string{"auto", "opc-da", "opc-ua", "map"}},
 	} {
 		if err := oneOf(flag, check.value, check.known); err != nil {
 			return o, err
@@ -173,7 +178,7 @@ func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Op
 	if f.format != "auto" {
 		o.Format = f.format
 	}
-	o.Stop = f.onError == "stop"
+	o.Stop, o.Quality.Codes = f.onError == "stop", importer.QualityCodes(f.codes)
 	var err error
 	if o.Collide, err = importer.ParseCollide(f.collide); err != nil {
 		return o, err

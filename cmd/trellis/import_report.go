@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,9 @@ func reportText(r *importer.Report) string {
 	line("  uncertain", r.Uncertain, "")
 	line("  bad", r.Bad, "")
 	line("  no value", r.WithoutValue, "among the bad ones")
+	for _, s := range r.States {
+		line("    "+s.State, s.Values, fmt.Sprintf("kept as a sample without a value, status 0x%08X", s.Status))
+	}
 	line("duplicate", r.Duplicates, "another sample of this import has the slot")
 	if r.OffGrid > 0 {
 		line("off the grid", r.OffGrid, "up to "+plan.FormatInterval(plan.Span{Micros: r.MaxShift})+" after the beginning of the slot")
@@ -108,16 +112,7 @@ func reportText(r *importer.Report) string {
 	} else if e != nil {
 		fmt.Fprintf(&b, "edit %d: %s inserted, %s replaced\n", e.ID, humanize.Comma(e.Inserted), humanize.Comma(e.Replaced))
 	}
-	for _, x := range r.Refusals {
-		where := fmt.Sprintf("%s:%d", x.File, x.Line)
-		if x.Column != "" {
-			where += ": " + x.Column
-		}
-		fmt.Fprintf(&b, "  %s: %s\n", where, x.Reason)
-	}
-	if left := r.Refused() - int64(len(r.Refusals)); left > 0 {
-		fmt.Fprintf(&b, "  and %s more\n", humanize.Comma(left))
-	}
+	causes(&b, r)
 	for _, x := range r.Collisions {
 		other := "an earlier row"
 		if x.OtherLine > 0 {
@@ -146,6 +141,39 @@ func reportText(r *importer.Report) string {
 	seconds := float64(r.Micros) / 1e6
 	fmt.Fprintf(&b, "%s in %.2f s: %s samples/s\n", count(r.Samples, "sample"), seconds, humanize.SIWithDigits(float64(r.Samples)/seconds, 1, ""))
 	return b.String()
+}
+
+// causesShown is how many causes the report for people lists.
+const causesShown = 20
+
+// causes tells why rows and values were refused: each cause once, with its first line,
+// how often it was and where else.
+func causes(b *strings.Builder, r *importer.Report) {
+	told := int64(0)
+	for i, x := range r.Causes {
+		if i == causesShown {
+			break
+		}
+		told += x.Count
+		where := fmt.Sprintf("%s:%d", x.File, x.Line)
+		if x.Column != "" {
+			where += ": " + x.Column
+		}
+		fmt.Fprintf(b, "  %s: %s\n", where, x.Reason)
+		if x.Count > 1 {
+			lines := make([]string, len(x.Lines))
+			for k, n := range x.Lines {
+				lines[k] = strconv.FormatInt(n, 10)
+			}
+			if int64(len(lines)) < x.Count {
+				lines = append(lines, "...")
+			}
+			fmt.Fprintf(b, "    %s times for this cause: lines %s\n", humanize.Comma(x.Count), strings.Join(lines, ", "))
+		}
+	}
+	if left := r.Refused() - told; left > 0 {
+		fmt.Fprintf(b, "  and %s more, for other causes\n", humanize.Comma(left))
+	}
 }
 
 // count returns a number with its noun.

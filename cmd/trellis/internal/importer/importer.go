@@ -25,17 +25,21 @@ type run struct {
 	progress  atomic.Int64
 	qualities *qualities
 	null      map[string]bool
+	states    states
 
-	series  *seriesTable
-	targets map[string]*target
-	order   []*target
-	clocks  map[string]*clock
-	out     *sender
-	lines   int // of samples that are remembered
+	stateCounts map[string]*StateCount
+	causes      map[string]*Cause // by what they say
+	series      *seriesTable
+	targets     map[string]*target
+	order       []*target
+	clocks      map[string]*clock
+	out         *sender
+	lines       int    // of samples that are remembered
+	spooled     string // file that holds standard input; empty: it is read as it comes
 
 	// spacings are those of the series' stamps, where a grid is to be found.
 	spacings map[string]*spacing
-	looking  bool // only for spacings
+	looking  *surveyor // not nil: only to look
 }
 
 // Run imports files into a database. The report is of what was done, also where an
@@ -45,8 +49,8 @@ type run struct {
 func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	began := o.Clock()
 	r := &run{
-		ctx: ctx, write: context.WithoutCancel(ctx), conn: conn, opts: &o, report: &Report{DryRun: o.DryRun, Refusals: []Refusal{}},
-		targets: map[string]*target{}, clocks: map[string]*clock{}, null: map[string]bool{},
+		ctx: ctx, write: context.WithoutCancel(ctx), conn: conn, opts: &o, report: &Report{DryRun: o.DryRun, RefusalReport: RefusalReport{Refusals: []Refusal{}}}, causes: map[string]*Cause{},
+		targets: map[string]*target{}, clocks: map[string]*clock{}, null: map[string]bool{}, stateCounts: map[string]*StateCount{},
 	}
 	if o.Values.Null == nil {
 		o.Values.Null = DefaultNull
@@ -54,8 +58,9 @@ func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 	for _, text := range o.Values.Null {
 		r.null[text] = true
 	}
-	err := r.run()
+	err := errors.Join(r.run(), r.unspool())
 	r.report.sum(r.order)
+	r.tellStates()
 	r.report.sortRefusals(o.Files)
 	r.report.Bytes = r.progress.Load()
 	if r.out != nil {
@@ -67,6 +72,9 @@ func Run(ctx context.Context, conn client.Conn, o Options) (*Report, error) {
 
 func (r *run) run() (err error) {
 	if r.qualities, err = newQualities(r.opts.Quality); err != nil {
+		return err
+	}
+	if r.states, err = newStates(r.opts.Values.States); err != nil {
 		return err
 	}
 	if r.series, err = loadSeries(r.ctx, r.conn); err != nil {
@@ -99,7 +107,7 @@ func (r *run) run() (err error) {
 
 // read imports one file.
 func (r *run) read(name string, number int32) (err error) {
-	s, err := open(name, r.opts, &r.progress)
+	s, err := open(name, r.spooled, r.opts, &r.progress)
 	if err != nil {
 		return err
 	}
@@ -145,13 +153,6 @@ func (r *run) read(name string, number int32) (err error) {
 	}
 }
 
-// refuse notes a refusal that has been counted.
-func (r *run) refuse(x Refusal) {
-	if len(r.report.Refusals) < maxRefusals {
-		r.report.Refusals = append(r.report.Refusals, x)
-	}
-}
-
 // fileRun is one file being imported.
 type fileRun struct {
 	*run
@@ -182,7 +183,7 @@ func (f *fileRun) chunk(c *chunk) error {
 	if f.opts.Stop && f.report.Refused() > 0 {
 		return ErrStopped
 	}
-	if f.looking {
+	if f.looking != nil {
 		f.look(c, groups, instants)
 		return nil
 	}
@@ -337,7 +338,7 @@ func (f *fileRun) setUp(c *chunk, g *group, instants []int64) error {
 		if err != nil {
 			return err
 		}
-		*rd = reader{numbers: f.opts.numbers(), null: f.null, keepEmpty: f.opts.Values.KeepEmpty, column: v, target: t}
+		*rd = reader{numbers: f.opts.numbers(), null: f.null, states: f.states, keepEmpty: f.opts.Values.KeepEmpty, column: v, target: t}
 	}
 	return nil
 }
@@ -370,7 +371,8 @@ func (f *fileRun) values(c *chunk, g *group, k int, instants []int64) {
 			f.refuseValue(c, row, v.name, o.reason)
 			continue
 		}
-		if status.Quality() >= o.status.Quality() {
+		// Of two of one class the one that says more.
+		if status.Quality() > o.status.Quality() || status.Quality() == o.status.Quality() && (o.state == "" || status<<2 != 0) {
 			o.status = status
 		}
 		f.store(rd.target, c, row, v.name, instants[row], o, x)

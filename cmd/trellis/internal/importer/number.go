@@ -76,5 +76,5 @@ func (n numbers) hint(s string) string {
 	case strings.Trim(s, "+-0123456789. '") == "" && strings.ContainsAny(s, " '"):
 		return "; does it have a sign between thousands (--thousands)?"
 	}
-	return "; if it means that there is no value, name it with --null"
+	return "; if it means that there is no value, name it with --null, and if it is a state of the source, with --state"
 }

@@ -65,7 +65,8 @@ type ValueOptions struct {
 	Columns   []string // none: all that have no other meaning
 	Text      []string // of them, or more, columns of text
 	Null      []string // texts that mean that there is no value; nil: DefaultNull
-	Bad       []string // values that mean that they are bad: -200, or column=-200
+	Bad       []string // values, or texts, that mean that they are bad: -200, or column=-200
+	States    []string // texts that stand for a status: Shutdown=bad:0x808D0000
 	KeepEmpty bool     // store a sample without a value for an empty field
 }
 
@@ -76,6 +77,7 @@ var DefaultNull = []string{"NA", "N/A", "NaN", "nan", "null", "NULL", "None"}
 type QualityOptions struct {
 	Column string   // holds qualities or OPC UA status codes; may have {column} in it
 	Map    []string // what the values of Column mean: 192=good, 24=bad:0x80310000
+	Codes  QualityCodes
 	Masks  []string // column=status: where the column is true, the sample has the status
 }
 

@@ -3,6 +3,8 @@ package importer
 import (
 	"slices"
 	"sort"
+	"strings"
+	"unicode"
 
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
 	"github.com/trellisdb/trellis/columnar"
@@ -29,11 +31,11 @@ type Report struct {
 
 	GridReport
 
-	RefusedRows   int64       `json:"refused_rows"`
-	RefusedValues int64       `json:"refused_values"`       // in rows that were not refused
-	Refusals      []Refusal   `json:"refusals"`             // the first few
-	Collisions    []Collision `json:"collisions,omitempty"` // the first few
-	Notes         []string    `json:"notes,omitempty"`
+	RefusalReport
+	Collisions []Collision `json:"collisions,omitempty"` // the first few
+	Notes      []string    `json:"notes,omitempty"`
+	// States are the words that stood in the place of values, and became statuses.
+	States []StateCount `json:"states,omitempty"`
 
 	Edited *client.Edited `json:"edited,omitempty"` // what became of an edit
 
@@ -49,6 +51,65 @@ type GridReport struct {
 	Replaced   int64 `json:"replaced"`     // of these, those that were sent before the one that is kept
 	OffGrid    int64 `json:"off_grid"`     // values whose times are not those of their slots, stored or refused
 	MaxShift   int64 `json:"max_shift_us"` // the farthest of these from the beginning of its slot
+}
+
+// RefusalReport says what was refused, and why.
+type RefusalReport struct {
+	RefusedRows   int64     `json:"refused_rows"`
+	RefusedValues int64     `json:"refused_values"`   // in rows that were not refused
+	Refusals      []Refusal `json:"refusals"`         // the first few
+	Causes        []*Cause  `json:"causes,omitempty"` // all of them, in order of their first rows
+}
+
+// Cause is why rows, or values, were refused.
+type Cause struct {
+	Refusal       // the first
+	Count   int64 `json:"count"`
+	// Lines are those of the first few, of the file of the first.
+	Lines []int64 `json:"lines"`
+}
+
+// maxCauses and causeLines are how many causes a report tells, and lines of each.
+const (
+	maxCauses  = 200
+	causeLines = 5
+)
+
+// kind is a refusal without what is only of its row: what is quoted, and digits.
+func (x Refusal) kind() string {
+	var b strings.Builder
+	b.WriteString(x.Column + "\x00")
+	quoted := false
+	for _, c := range x.Reason {
+		switch {
+		case c == '"':
+			quoted = !quoted
+		case quoted || unicode.IsDigit(c):
+		default:
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+// refuse notes a refusal that has been counted.
+func (r *run) refuse(x Refusal) {
+	if len(r.report.Refusals) < maxRefusals {
+		r.report.Refusals = append(r.report.Refusals, x)
+	}
+	kind := x.kind()
+	cause, known := r.causes[kind]
+	if !known {
+		if len(r.causes) >= maxCauses {
+			return
+		}
+		cause = &Cause{Refusal: x}
+		r.causes[kind] = cause
+		r.report.Causes = append(r.report.Causes, cause)
+	}
+	if cause.Count++; len(cause.Lines) < causeLines && cause.File == x.File {
+		cause.Lines = append(cause.Lines, x.Line)
+	}
 }
 
 // Refusal is a row, or a value, that was not stored.

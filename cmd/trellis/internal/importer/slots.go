@@ -83,6 +83,9 @@ func (f *fileRun) store(t *target, c *chunk, row int, column string, instant int
 	if o.void && o.status.Quality() != columnar.Bad {
 		o.status = columnar.StatusBadNoData
 	}
+	if o.state != "" {
+		f.countState(o.state, o.status)
+	}
 	before, taken := t.slots.state(at.slot)
 	if taken && !f.collide(t, at, c, row, column, before, o) {
 		return

@@ -82,20 +82,24 @@ var (
 	magicParquet = []byte("PAR1")
 )
 
-// open opens a file, "-" for standard input; progress is advanced by the bytes that
+// open opens a file, "-" for standard input or what was spooled of it; progress is advanced by the bytes that
 // are read.
-func open(name string, o *Options, progress *atomic.Int64) (source, error) {
-	if name == "-" {
+func open(name, spooled string, o *Options, progress *atomic.Int64) (source, error) {
+	path := name
+	switch {
+	case name == "-" && spooled != "":
+		path = spooled
+	case name == "-":
 		return openText(name, io.NopCloser(os.Stdin), o, progress)
 	}
-	info, err := os.Stat(name)
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s is a directory: name the files in it, such as %s", name, filepath.Join(name, "*.csv"))
 	}
-	f, err := os.Open(name)
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}

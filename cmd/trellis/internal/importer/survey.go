@@ -3,25 +3,33 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 )
 
-// survey reads the stamps of all files and remembers how those of each series are
-// spaced: a grid has to suit all of them, not the first few. Standard input can be read
-// only once: there the first chunk has to tell.
+// survey reads all files and remembers how the stamps of each series are spaced, and
+// which qualities there are: a grid has to suit all of them, not the first few.
 func (r *run) survey() error {
-	auto := false
+	look := &surveyor{}
 	for _, text := range r.opts.Attributes["sample_t"] {
-		auto = auto || text == autoPeriod
+		look.spacings = look.spacings || text == autoPeriod
 	}
-	if !auto || slices.Contains(r.opts.Files, "-") {
+	if r.opts.Quality.Column != "" && r.qualities.codes == CodesAuto {
+		look.qualities = qualityCounts{}
+	}
+	if !look.spacings && look.qualities == nil {
 		return nil
+	}
+	if err := r.spool(); err != nil {
+		return err
 	}
 	opts := *r.opts
 	opts.Stop, opts.Progress = false, nil // what is refused is said when it is read again
 	looking := &run{
 		ctx: r.ctx, write: r.write, conn: r.conn, opts: &opts, report: &Report{}, null: r.null,
-		qualities: r.qualities, series: r.series, clocks: map[string]*clock{}, spacings: map[string]*spacing{}, looking: true,
+		qualities: r.qualities, series: r.series, clocks: map[string]*clock{}, spacings: map[string]*spacing{}, looking: look,
+		states: r.states, causes: map[string]*Cause{}, spooled: r.spooled,
 	}
 	looking.out = &sender{run: looking}
 	for i, name := range r.opts.Files {
@@ -29,12 +37,51 @@ func (r *run) survey() error {
 			return err
 		}
 	}
-	r.spacings = looking.spacings
+	if look.spacings {
+		r.spacings = looking.spacings
+	}
+	if look.qualities != nil {
+		return r.qualities.decide(look.qualities, r.report)
+	}
 	return nil
+}
+
+// surveyor says what is looked at, and what was seen.
+type surveyor struct {
+	spacings  bool
+	qualities qualityCounts // nil: they are not looked at
+}
+
+// spool keeps standard input in a file, to read it twice.
+func (r *run) spool() (err error) {
+	if r.spooled != "" || !slices.Contains(r.opts.Files, "-") {
+		return nil
+	}
+	f, err := os.CreateTemp("", "trellis-import-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	r.spooled = f.Name()
+	if _, err := io.Copy(f, os.Stdin); err != nil {
+		return fmt.Errorf("standard input: %w", err)
+	}
+	return nil
+}
+
+// unspool removes what spool has kept.
+func (r *run) unspool() error {
+	if r.spooled == "" {
+		return nil
+	}
+	return os.Remove(r.spooled)
 }
 
 // look takes in the stamps of a chunk.
 func (f *fileRun) look(c *chunk, groups []*group, instants []int64) {
+	if f.looking.qualities != nil {
+		f.looking.qualities.add(c, f.binding)
+	}
 	for _, g := range groups {
 		for k := range f.binding.values {
 			v := &f.binding.values[k]

@@ -33,6 +33,7 @@ type outcome struct {
 	void   bool   // a sample without a value
 	skip   bool   // nothing is stored
 	reason string // why it is refused; empty: it is not
+	state  string // the word that stands in the place of a value
 }
 
 // add takes a sample in.
@@ -62,6 +63,7 @@ type value struct {
 type reader struct {
 	numbers   numbers
 	null      map[string]bool
+	states    states
 	keepEmpty bool
 	column    *valueColumn
 	target    *target
@@ -97,7 +99,19 @@ func (r *reader) read(c *column, row int) (value, outcome) {
 		x.integer, o = r.integer(c, row, text)
 		o.status = r.badNumber(float64(x.integer))
 	}
-	if r.column.bad[text] && text != "" {
+	if text == "" {
+		return x, o
+	}
+	if o.reason != "" {
+		// A word where a number should be is a state of the source.
+		if status, ok := r.states.of(text); ok {
+			return value{}, outcome{void: true, status: status, state: text}
+		}
+		if r.column.bad[text] {
+			return value{}, outcome{void: true, status: columnar.StatusBad, state: text}
+		}
+	}
+	if r.column.bad[text] {
 		o.status = columnar.StatusBad
 	}
 	return x, o
