@@ -100,6 +100,16 @@ func logOf(ctx context.Context, catalog meta.Catalog, fs wal.FS, dir string) (lo
 	return log, position, err
 }
 
+// AcceptLog goes on with what can be read of the damaged write-ahead log in a directory,
+// whose catalog is given; see wal.Accept.
+func AcceptLog(ctx context.Context, catalog meta.Catalog, dir string, do bool) (wal.Accepted, error) {
+	log, position, err := logOf(ctx, catalog, wal.ReadOnly{}, dir)
+	if err != nil {
+		return wal.Accepted{}, err
+	}
+	return wal.Accept(dir, log.ID, position, do)
+}
+
 // verifyTries is how often a log that is written to meanwhile is read.
 const verifyTries = 3
 

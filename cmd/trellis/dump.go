@@ -304,6 +304,7 @@ in the directory of the log itself. It changes nothing; a server may be using it
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return dumpLog(cmd.OutOrStdout(), args[0]) },
 	})
+	cmd.AddCommand(newWALAccept())
 	return cmd
 }
 

@@ -253,7 +253,7 @@ func TestWhatIsMissingOrForeignIsNamed(t *testing.T) {
 		damage func(m image)
 		want   []string // of the error; none: it is harmless
 	}{
-		{"the last file is missing", func(m image) { delete(m, last) }, []string{files[len(files)-2], fmt.Sprintf("records of %d bytes", bytesOfLast), "MARK", "backup", "move the directory away"}},
+		{"the last file is missing", func(m image) { delete(m, last) }, []string{files[len(files)-2], fmt.Sprintf("records of %d bytes", bytesOfLast), "MARK", "backup", "trellis wal accept"}},
 		{"the last file is cut to its half", func(m image) { m[last] = m[last][:len(m[last])/2] }, []string{last, "offset", "was acknowledged", "are missing"}},
 		{"the last file has no record any more", func(m image) { m[last] = m[last][:24] }, []string{last, "offset 24", fmt.Sprintf("records of %d bytes", bytesOfLast)}},
 		{"the last file is cut within its header", func(m image) { m[last] = m[last][:9] }, []string{last, "header", "are missing"}},

@@ -11,7 +11,7 @@ import (
 )
 
 // restoreIt is what to do about a damaged file.
-const restoreIt = "bring it back from a backup, or move the directory away to go on without all that is only in it"
+const restoreIt = "bring it back from a backup, or go on without what is lost: trellis wal accept"
 
 // survey is what the files of a log come to. Taking one changes nothing: Open carries
 // it out, Verify only looks.
