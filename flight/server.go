@@ -168,7 +168,7 @@ func (s *Server) grpcOptions() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 	}
 	if s.opts.Wire.Calls.Most() > 0 { // idle connections are to cost little
-		opts = append(opts, grpc.SharedWriteBuffer(true), grpc.ReadBufferSize(min(s.opts.Wire.Window/4, 32<<10)))
+		opts = append(opts, grpc.ReadBufferSize(min(s.opts.Wire.Window/4, 32<<10)))
 	}
 	if s.opts.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(s.opts.TLS)))
