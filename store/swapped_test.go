@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -216,11 +215,8 @@ func (o *byNameObject) ReadAt(p []byte, off int64) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, now.Close()) }()
-	if n, err = now.ReadAt(p, off); err == io.EOF { //nolint:errorlint // it is passed on as it came
-		return n, io.EOF
-	}
-	return n, err
+	defer func() { _ = now.Close() }() // it was only read
+	return now.ReadAt(p, off)
 }
 
 // TestTwoSegmentsSwappedUnderARunningServer exchanges them before a read: the first of
