@@ -135,6 +135,16 @@ type BucketHas struct {
 	Missing []string // segments of the catalog that are not there
 }
 
+// NewestEpoch returns the newest epoch whose writer named one of some segments; 0: none.
+func NewestEpoch(segments []string) (newest int64) {
+	for _, name := range segments {
+		if epoch, ours := nameEpoch(name); ours {
+			newest = max(newest, epoch)
+		}
+	}
+	return newest
+}
+
 // Compare compares the segments in a bucket with those that a catalog knows.
 func Compare(ctx context.Context, bucket object.Bucket, catalog meta.Catalog) (has BucketHas, err error) {
 	there, err := listKeys(ctx, bucket, segmentPrefix)

@@ -228,6 +228,12 @@ func (s *Store) putPending(ctx context.Context) error {
 	if len(entries) > 0 && entries[0].Number != j.number+1 {
 		return nil // a later writer has put them
 	}
+	if len(entries) > 0 {
+		// A bucket that was adopted by another catalog has a journal of that one.
+		if err := s.ownClaim(ctx); err != nil {
+			return err
+		}
+	}
 	for len(entries) > 0 {
 		n, bytes := 0, 0
 		for n < len(entries) && (n == 0 || bytes+len(entries[n].Text) <= changesBytes) {
@@ -302,6 +308,9 @@ func (s *Store) checkpointDue() bool {
 func (s *Store) checkpoint(ctx context.Context) error {
 	content, err := s.catalog.Export(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.ownClaim(ctx); err != nil {
 		return err
 	}
 	n, err := putCheckpoint(ctx, s.bucket, &content)

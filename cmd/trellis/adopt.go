@@ -78,9 +78,22 @@ func (f *adoptFlags) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	epoch, err := st.Catalog.Acquire(ctx, meta.Claim{Holder: fmt.Sprintf("%s:%d adopt", host, os.Getpid()), TTL: adoptTTL})
+	acquire := func() (int64, error) {
+		return st.Catalog.Acquire(ctx, meta.Claim{Holder: fmt.Sprintf("%s:%d adopt", host, os.Getpid()), TTL: adoptTTL})
+	}
+	epoch, err := acquire()
 	if err != nil {
 		return fmt.Errorf("stop the server that has the catalog: %w", err)
+	}
+	// What the catalog's writers will name must be free, so it catches up with the epochs
+	// of the objects that it does not know.
+	for newest := store.NewestEpoch(has.Unknown); epoch < newest; {
+		if err := st.Catalog.Release(ctx, epoch); err != nil {
+			return err
+		}
+		if epoch, err = acquire(); err != nil {
+			return err
+		}
 	}
 	defer func() { err = errors.Join(err, st.Catalog.Release(ctx, epoch)) }()
 	if err := store.AdoptBucket(ctx, st.Bucket, st.Catalog); err != nil {

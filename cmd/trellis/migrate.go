@@ -78,7 +78,7 @@ func (f *migrateFlags) run(ctx context.Context, out io.Writer) (err error) {
 	r, err := backup.Move(ctx, parts(w.Storage), parts(st), f.options(m))
 	m.finish()
 	if err != nil {
-		return err
+		return targetError(err, st)
 	}
 	return f.report(out, "migrated", &r, began)
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trellisdb/trellis"
+	"github.com/trellisdb/trellis/store"
 	"github.com/trellisdb/trellis/store/backup"
 	"github.com/trellisdb/trellis/store/object"
 )
@@ -64,9 +66,17 @@ func (f *restoreFlags) run(ctx context.Context, out io.Writer) (err error) {
 	r, err := backup.Restore(ctx, from, manifest, parts(st), f.options(m))
 	m.finish()
 	if err != nil {
-		return err
+		return targetError(err, st)
 	}
 	return f.report(out, "restored", &r, began)
+}
+
+// targetError names the place that is not to be filled.
+func targetError(err error, st *trellis.Storage) error {
+	if errors.Is(err, backup.ErrNotEmpty) || errors.Is(err, store.ErrForeign) {
+		return fmt.Errorf("bucket %s, catalog %s: %w", st.Place.BucketName(), st.Place.CatalogName(), err)
+	}
+	return err
 }
 
 // choose returns the key of the manifest.

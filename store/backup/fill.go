@@ -112,12 +112,18 @@ func (f *filler) checkTarget(ctx context.Context) (done bool, err error) {
 	}
 	if !empty(&there) {
 		if what := difference(&f.content, &there); what != "" || there.ID != f.content.ID {
-			return false, fmt.Errorf("%w: its catalog has %d series, %d snapshots and %d segments: choose another catalog, or empty this one",
-				ErrNotEmpty, len(there.Series), len(there.Snapshots), len(there.Segments))
+			return false, fmt.Errorf("%w: its catalog has %d series, %d snapshots and %d segments, and has had %d writers; a server may have it: choose a place that is empty",
+				ErrNotEmpty, len(there.Series), len(there.Snapshots), len(there.Segments), there.Epoch)
 		}
 		done = true
 	}
 	if err := store.CheckBucket(ctx, f.to.Bucket, f.content.ID); err != nil {
+		return false, err
+	}
+	if owner, err := store.BucketOwner(ctx, f.to.Bucket); err != nil || owner != "" && !done {
+		if err == nil {
+			err = fmt.Errorf("%w: its bucket is that of database %s already, with another catalog: choose another bucket or prefix; to have the catalog of this one back, trellis repair", ErrNotEmpty, owner)
+		}
 		return false, err
 	}
 	wanted := make(map[string]bool, len(f.content.Segments))
