@@ -153,8 +153,12 @@ func TestBucketsAndDatabasesThatCannotBeReachedSayWhatToDo(t *testing.T) {
 	var tests []refusal
 	bucket := func(name, url string, env []string, want ...string) {
 		for _, args := range [][]string{
-			{"serve", "--listen", "127.0.0.1:0", "--data", "new", "--bucket", url}, {"verify", "--data", "db", "--bucket", url}, {"gc", "--data", "db", "--bucket", url},
-			{"backup", "--data", "db", "--to", url}, {"backup", "--verify", "--to", url}, {"restore", "--from", url, "--data", "new"},
+			{"serve", "--listen", "127.0.0.1:0", "--data", "new", "--bucket", url},
+			{"verify", "--data", "db", "--bucket", url},
+			{"gc", "--data", "db", "--bucket", url},
+			{"backup", "--data", "db", "--to", url},
+			{"backup", "--verify", "--to", url},
+			{"restore", "--from", url, "--data", "new"},
 		} {
 			tests = append(tests, refusal{name, args, env, append(want, "bucket s3://"), 0})
 		}
