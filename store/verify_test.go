@@ -177,7 +177,9 @@ func (l lying) Export(ctx context.Context) (meta.Content, error) {
 	return c, err
 }
 
-func (l lying) Integrity(ctx context.Context, _ func(error)) (meta.Content, error) { return l.Export(ctx) }
+func (l lying) Integrity(ctx context.Context, _ func(error)) (meta.Content, error) {
+	return l.Export(ctx)
+}
 
 func (l lying) AllSegments(ctx context.Context) ([]meta.Segment, error) {
 	c, err := l.Export(ctx)
