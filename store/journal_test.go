@@ -436,7 +436,10 @@ func TestDamageOfTheJournalIsFound(t *testing.T) {
 	copyObjects(t, d.bucket, clean)
 	content := d.content(t)
 	var keys []string
-	for info := range clean.List(t.Context(), "catalog/") {
+	for info, err := range clean.List(t.Context(), "catalog/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		keys = append(keys, info.Key)
 	}
 	seed := rand.Uint64()
@@ -480,7 +483,10 @@ func TestChangesThatAreLostInTheBucketAreSaidAndGoneOnWithout(t *testing.T) {
 	d.shut(t)
 	damage := d.content(t).Changes - 1
 	var run string
-	for info := range d.bucket.List(t.Context(), "catalog/changes-") {
+	for info, err := range d.bucket.List(t.Context(), "catalog/changes-") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		if data := objecttest.Read(t, d.bucket, info.Key); strings.HasSuffix(info.Key, hex16(damage)) {
 			run = info.Key
 			data[len(data)-1] ^= 1
@@ -532,7 +538,10 @@ func TestTheJournalInTheBucketStaysSmall(t *testing.T) {
 		}
 	}
 	n := 0
-	for range d.bucket.List(t.Context(), "catalog/") {
+	for _, err := range d.bucket.List(t.Context(), "catalog/") {
+		if err != nil {
+			t.Fatal(err)
+		}
 		n++
 	}
 	if n > 2100 {
