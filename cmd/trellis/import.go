@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -27,7 +28,7 @@ type importFlags struct {
 	header                                bool
 	zone, series                          string
 	onError, report, progress, collide    string
-	codes                                 string
+	codes, comment                        string
 }
 
 // attributeFlags are the flags that describe series to be made, with the columns of
@@ -114,7 +115,7 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.opts.Name, "name", "", "name of the series; {column} is the value column's name, {x} the row's value of column x")
 	flags.StringVar(&f.series, "series", "", "column with the name of the series; the same as --name '{COLUMN}'")
 	flags.StringSliceVar(&f.opts.Time.Columns, "time", nil, "column, or columns, of time; default: by name")
-	flags.StringVar(&f.opts.Time.Format, "time-format", "auto", "form of the stamps: iso, unix, unix_ms, unix_us, unix_ns, '%d.%m.%Y %H:%M', '02.01.2006 15:04'")
+	flags.StringVar(&f.opts.Time.Format, "time-format", "auto", "form of the stamps: iso, unix, unix_ms, unix_us, unix_ns, excel, '%d.%m.%Y %H:%M', '02.01.2006 15:04'")
 	flags.StringVar(&f.zone, "zone", "", "zone of stamps without an offset: Europe/Berlin, +01:00, UTC")
 	flags.StringSliceVar(&f.opts.Values.Columns, "value", nil, "columns of values; default: all that mean nothing else")
 	flags.StringSliceVar(&f.opts.Values.Text, "text", nil, "columns of text")
@@ -129,11 +130,15 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	for _, a := range attributeFlags {
 		flags.StringArray(a.flag, nil, "of series that are made: "+a.help+"; for one column: COLUMN=...")
 	}
-	flags.StringVar(&f.format, "format", "auto", "csv, tsv or parquet")
-	flags.StringVar(&f.delimiter, "delimiter", "auto", "sign between the fields of CSV, or tab")
+	flags.StringVar(&f.format, "format", "auto", "csv, tsv, json (an object in each line) or parquet; workbooks (.xlsx) are known by themselves")
+	flags.StringVar(&f.delimiter, "delimiter", "auto", "sign between the fields of CSV, or tab, or blank for runs of blanks")
 	flags.StringVar(&f.decimal, "decimal", ".", "decimal sign: . or ,")
 	flags.StringVar(&f.thousands, "thousands", "", "sign between thousands")
 	flags.IntVar(&f.opts.Text.Skip, "skip", 0, "lines before the header")
+	flags.StringVar(&f.opts.Text.Encoding, "encoding", "auto", "encoding of text: "+strings.Join(importer.Encodings[1:], ", "))
+	flags.StringVar(&f.comment, "comment", "", "sign that begins lines which are passed over, such as #")
+	flags.BoolVar(&f.opts.Text.UnitsRow, "units-row", false, "the row below the header has the units of the columns")
+	flags.StringVar(&f.opts.Text.Sheet, "sheet", "", "sheet of a workbook; default: the first")
 	flags.BoolVar(&f.header, "header", true, "the first row has the names of the columns; --header=false names them c1, c2, ...")
 	flags.StringVar(&f.onError, "on-error", "skip", "what to do about a row that is refused: skip it, or stop")
 	flags.BoolVar(&f.opts.Edit, "edit", false, "make one edit of it: seen at once at the end, or not at all, and on the trail")
@@ -149,7 +154,11 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 // options turns the flags into the importer's options.
 func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Options, error) {
 	o := f.opts
-	o.Files, o.Clock, o.Text.NoHeader = files, now, !f.header
+	o.Clock, o.Text.NoHeader = now, !f.header
+	var err error
+	if o.Files, err = expand(files); err != nil {
+		return o, err
+	}
 	if !o.Edit && (o.Reason != "" || o.Source != "") {
 		return o, errors.New("--reason and --source are of an edit: add --edit")
 	}
@@ -163,12 +172,13 @@ func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Op
 		value string
 		known []string
 	}{
-		"format":   {f.format, []string{"auto", "csv", "tsv", "parquet"}},
+		"format":   {f.format, []string{"auto", "csv", "tsv", "json", "parquet"}},
 		"decimal":  {f.decimal, []string{".", ","}},
 		"on-error": {f.onError, []string{"skip", "stop"}},
 		"report":   {f.report, []string{"text", "json"}},
 		"progress": {f.progress, []string{"auto", "on", "off"}},
 
+		"encoding":      {f.opts.Text.Encoding, importer.Encodings},
 		"quality-codes": {f.codes, []string{"auto", "opc-da", "opc-ua", "map"}},
 	} {
 		if err := oneOf(flag, check.value, check.known); err != nil {
@@ -179,7 +189,6 @@ func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Op
 		o.Format = f.format
 	}
 	o.Stop, o.Quality.Codes = f.onError == "stop", importer.QualityCodes(f.codes)
-	var err error
 	if o.Collide, err = importer.ParseCollide(f.collide); err != nil {
 		return o, err
 	}
@@ -195,6 +204,25 @@ func (f *importFlags) options(flags *pflag.FlagSet, files []string) (importer.Op
 		o.Time.Zone = z
 	}
 	return o, f.attributes(flags, &o)
+}
+
+// expand finds the files of patterns such as 'dir/*.csv', in order of name.
+func expand(names []string) (files []string, err error) {
+	for _, name := range names {
+		if _, missing := os.Stat(name); missing == nil || !strings.ContainsAny(name, "*?[") {
+			files = append(files, name)
+			continue
+		}
+		found, err := filepath.Glob(name)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("no file matches %s", name)
+		}
+		files = append(files, found...)
+	}
+	return files, nil
 }
 
 // oneOf checks a flag that has a few values.
@@ -213,12 +241,23 @@ func (f *importFlags) signs(o *importer.Options) error {
 	case "auto":
 	case "tab", `\t`:
 		o.Text.Delimiter = '\t'
+	case "blank", "blanks", "space":
+		o.Text.Delimiter = ' '
 	default:
 		r, n := utf8.DecodeRuneInString(f.delimiter)
 		if n == 0 || n != len(f.delimiter) || r == '"' || r == '\n' || r == '\r' || r == utf8.RuneError {
 			return fmt.Errorf("--delimiter %q: use one sign, or tab", f.delimiter)
 		}
 		o.Text.Delimiter = r
+	}
+	if f.comment != "" {
+		r, n := utf8.DecodeRuneInString(f.comment)
+		if n != len(f.comment) || r == utf8.RuneError || r == '"' {
+			return fmt.Errorf("--comment %q: use one sign, such as #", f.comment)
+		}
+		if o.Text.Comment = r; r == o.Text.Delimiter {
+			return fmt.Errorf("--comment %q is the delimiter, too", f.comment)
+		}
 	}
 	if len(f.thousands) > 1 || f.thousands == f.decimal {
 		return fmt.Errorf("--thousands %q: use one sign that is not the decimal sign", f.thousands)

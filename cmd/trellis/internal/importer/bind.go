@@ -12,6 +12,7 @@ import (
 // binding says what the columns of one file mean.
 type binding struct {
 	times  []int
+	days   bool    // the second of times is the day of the year
 	layout *layout // nil: not known yet
 	name   *template
 	values []valueColumn
@@ -22,6 +23,7 @@ type binding struct {
 type valueColumn struct {
 	name    string
 	index   int
+	unit    string          // empty: the file does not say
 	quality int             // column of qualities; -1: none
 	masks   []mask          // of this column only
 	bad     map[string]bool // texts that mean bad
@@ -35,7 +37,21 @@ type mask struct {
 }
 
 // timeNames are names of columns that hold time, the best first.
-var timeNames = []string{"time", "timestamp", "datetime", "date_time", "ts", "utc", "measured_on", "time_stamp", "date", "index", "__index_level_0__"}
+var timeNames = []string{
+	"time", "timestamp", "datetime", "ts", "utc", "measuredon", "date", "index", "indexlevel0",
+	"tstamp", "timestamputc", "datetimeutc", "utctimestamp", "timeutc", "dateutc", "datetimelocal", "localtime", "sampletime", "eventtime", "valid", "mtu", "timeinterval", "interval",
+	"zeitstempel", "datumzeit", "datumuhrzeit", "zeitpunkt", "zeit", "datum", "messdatum", "datumvon", "dateheure", "horodatage", "fecha", "fechahora", "datahora", "tid", "tijdstip",
+	"datehour", "observationtime", "observed", "recordedat", "createdat", "starttime", "start", "from", "period", "hour", "day", "week", "month", "monat", "quarter", "year", "jahr",
+}
+
+// timeKey is what of a column's name tells that it holds time: letters and digits in
+// lower case, without what stands in brackets.
+func timeKey(name string) string {
+	if cut := strings.IndexAny(name, "(["); cut > 0 {
+		name = name[:cut]
+	}
+	return stateKey(name)
+}
 
 // bind finds the columns that the options name.
 func bind(s source, o *Options) (*binding, error) {
@@ -60,6 +76,13 @@ func bind(s source, o *Options) (*binding, error) {
 	if err := b.bindBad(columns, o); err != nil {
 		return nil, err
 	}
+	if units := s.units(); units != nil {
+		for i := range b.values {
+			if v := &b.values[i]; v.index < len(units) {
+				v.unit = strings.Trim(units[v.index], "[]()")
+			}
+		}
+	}
 	s.want(b.wanted(len(columns)))
 	return b, nil
 }
@@ -82,6 +105,9 @@ func (b *binding) bindTime(s source, o *Options) (err error) {
 		}
 		b.times = append(b.times, i)
 	}
+	if len(b.times) > 1 {
+		b.days = slices.Contains([]string{"doy", "dayofyear", "yearday", "jday", "julianday", "jd", "julian"}, timeKey(columns[b.times[1]]))
+	}
 	if len(b.times) > 0 {
 		return nil
 	}
@@ -90,10 +116,14 @@ func (b *binding) bindTime(s source, o *Options) (err error) {
 		return nil
 	}
 	for _, name := range timeNames {
-		if i := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(c, name) }); i >= 0 {
+		if i := slices.IndexFunc(columns, func(c string) bool { return timeKey(c) == name }); i >= 0 {
 			b.times = []int{i}
 			return nil
 		}
+	}
+	if len(columns) > 1 && columns[0] == "" {
+		b.times = []int{0} // an index that nobody has named
+		return nil
 	}
 	return fmt.Errorf("no column is named like one that holds time: name it, or them, with --time; there are %s", list(columns))
 }

@@ -2,7 +2,6 @@ package importer
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/csv"
 	"errors"
 	"fmt"
@@ -21,6 +20,7 @@ type csvFile struct {
 	csv    *csv.Reader
 	guard  *guard
 	names  []string
+	unit   []string // of the columns; nil: none are given
 	wanted []bool
 	before int64 // lines passed over before the reader's first
 	first  []string
@@ -53,30 +53,52 @@ func (g *guard) Read(p []byte) (int, error) {
 // newCSV looks at the beginning of a text and reads its header.
 func newCSV(name string, in *bufio.Reader, file io.Closer, o *Options) (*csvFile, error) {
 	f := &csvFile{file: file}
+	in, err := decode(in, o.Text.Encoding)
+	if err != nil {
+		return nil, err
+	}
 	if err := f.skip(in, o.Text.Skip); err != nil {
 		return nil, err
 	}
-	head, err := in.Peek(64 << 10)
+	delimiter := o.Text.Delimiter
+	if delimiter == 0 && (o.Format == formatTSV || isTSV(name)) {
+		delimiter = '\t'
+	}
+	if in, err = f.preamble(in, o.Text.Comment, &delimiter); err != nil {
+		return nil, err
+	}
+	head, err := in.Peek(headBytes)
 	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
 		return nil, cutOff(err)
 	}
-	if head, err = checkText(in, head); err != nil {
-		return nil, err
-	}
-	delimiter := o.Text.Delimiter
 	if delimiter == 0 {
-		if delimiter = detectDelimiter(head); o.Format == formatTSV || isTSV(name) {
-			delimiter = '\t'
-		}
+		delimiter = detectDelimiter(head)
 	}
 	f.guard = &guard{in: in, limit: 2 * maxRecord}
+	if delimiter == signBlanks {
+		f.guard.in, delimiter = &blanks{in: bufio.NewReaderSize(in, maxRecord)}, '\t'
+	}
 	f.csv = csv.NewReader(f.guard)
 	f.csv.Comma = delimiter
+	f.csv.Comment = o.Text.Comment
 	f.csv.FieldsPerRecord = -1
 	f.csv.ReuseRecord = true
 	f.csv.LazyQuotes = delimiter == '\t'
-	return f, f.readHeader(o.Text.NoHeader)
+	if err := f.readHeader(o.Text.NoHeader); err != nil || !o.Text.UnitsRow {
+		return f, err
+	}
+	row, err := f.csv.Read()
+	if err != nil {
+		return nil, fmt.Errorf("there is no row of units below the header (--units-row): %w", err)
+	}
+	for _, text := range row {
+		f.unit = append(f.unit, strings.Clone(strings.TrimSpace(text)))
+	}
+	return f, nil
 }
+
+// signBlanks stands for runs of blanks between fields.
+const signBlanks = ' '
 
 // skip passes over lines before the header.
 func (f *csvFile) skip(in *bufio.Reader, lines int) error {
@@ -96,22 +118,6 @@ func (f *csvFile) skip(in *bufio.Reader, lines int) error {
 		f.before++
 	}
 	return nil
-}
-
-// checkText refuses what is no text, and passes over a byte order mark.
-func checkText(in *bufio.Reader, head []byte) ([]byte, error) {
-	switch {
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return nil, errors.New("the text is UTF-16: convert it to UTF-8, as with iconv -f UTF-16 -t UTF-8")
-	case bytes.IndexByte(head, 0) >= 0:
-		return nil, errors.New("this is no text: a table is CSV, TSV or Parquet, plain or compressed by gzip or zstd")
-	case bytes.HasPrefix(head, []byte("\xef\xbb\xbf")):
-		if _, err := in.Discard(3); err != nil {
-			return nil, err
-		}
-		head = head[3:]
-	}
-	return head, nil
 }
 
 // detectDelimiter returns the sign that separates fields: the one that most of the
@@ -137,7 +143,21 @@ func detectDelimiter(head []byte) rune {
 			best, most = sign, same
 		}
 	}
+	if most == 0 && len(lines) > 2 && inBlanks(lines) {
+		return signBlanks
+	}
 	return best
+}
+
+// inBlanks reports whether all lines have as many fields between blanks.
+func inBlanks(lines []string) bool {
+	n := len(strings.Fields(lines[0]))
+	for _, line := range lines {
+		if len(strings.Fields(line)) != n {
+			return false
+		}
+	}
+	return n > 1
 }
 
 // unquoted counts a sign outside of quotes.
@@ -168,12 +188,12 @@ func (f *csvFile) readHeader(none bool) error {
 	}
 	f.names = make([]string, len(row))
 	for i, name := range row {
-		name = strings.TrimSpace(name)
+		name = strings.Join(strings.Fields(name), " ")
 		if none {
 			name = "c" + strconv.Itoa(i+1)
 		}
 		if !utf8.ValidString(name) {
-			return fmt.Errorf("the name of column %d is not UTF-8: convert the file, as with iconv -f LATIN1 -t UTF-8", i+1)
+			return fmt.Errorf("the name of column %d is not UTF-8: say --encoding windows-1252, or what it is", i+1)
 		}
 		f.names[i] = strings.Clone(name)
 	}
@@ -188,6 +208,7 @@ func (f *csvFile) readHeader(none bool) error {
 }
 
 func (f *csvFile) columns() []string { return f.names }
+func (f *csvFile) units() []string   { return f.unit }
 func (f *csvFile) want(w []bool)     { f.wanted = w }
 func (f *csvFile) timeColumn() int   { return -1 }
 func (f *csvFile) close() error      { return f.file.Close() }
@@ -251,7 +272,11 @@ func (f *csvFile) add(row []string, line int64) {
 	f.lines = append(f.lines, f.before+line)
 	for i := range f.cols {
 		if f.wanted[i] {
-			f.cols[i].texts = append(f.cols[i].texts, strings.TrimSpace(row[i]))
+			text := ""
+			if i < len(row) {
+				text = strings.TrimSpace(row[i])
+			}
+			f.cols[i].texts = append(f.cols[i].texts, text)
 		}
 	}
 }
@@ -264,6 +289,9 @@ func (f *csvFile) wrongLength(row []string) string {
 	}
 	if len(row) > len(f.names) && strings.Join(row[len(f.names):], "") == "" {
 		return ""
+	}
+	if len(row) < len(f.names) && strings.Join(f.names[len(row):], "") == "" {
+		return "" // the header has delimiters at its end
 	}
 	return fmt.Sprintf("%d fields, the header has %d", len(row), len(f.names))
 }

@@ -12,7 +12,7 @@ import (
 // Options say what is imported and how it is read.
 type Options struct {
 	Files   []string // "-": standard input
-	Format  string   // csv, tsv, parquet; empty: by the file
+	Format  string   // csv, tsv, json, parquet; empty: by the file
 	Text    TextOptions
 	Time    TimeOptions
 	Values  ValueOptions
@@ -44,11 +44,15 @@ type Options struct {
 
 // TextOptions say how text files are read.
 type TextOptions struct {
-	Delimiter rune // 0: by the file
-	Decimal   byte // 0: '.'
-	Thousands byte // 0: none
-	Skip      int  // lines before the header
-	NoHeader  bool // columns are named c1, c2, ...
+	Delimiter rune   // 0: by the file
+	Decimal   byte   // 0: '.'
+	Thousands byte   // 0: none
+	Skip      int    // lines before the header
+	NoHeader  bool   // columns are named c1, c2, ...
+	Encoding  string // one of Encodings; empty: by the file
+	Comment   rune   // begins lines that are passed over; 0: none does
+	UnitsRow  bool   // the row below the header has the units
+	Sheet     string // of a workbook; empty: the first
 }
 
 // TimeOptions say where the time stamps are.

@@ -63,6 +63,8 @@ func (p *parquetFile) columns() []string {
 
 func (p *parquetFile) want(w []bool) { p.wanted = w }
 
+func (p *parquetFile) units() []string { return nil }
+
 // timeColumn returns the only column of time stamps, where there is one.
 func (p *parquetFile) timeColumn() int {
 	found := -1

@@ -126,6 +126,9 @@ func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*m
 			attributes[attribute] = text
 		}
 	}
+	if v.unit != "" && attributes["unit"] == "" && v.unit != "-" {
+		attributes["unit"] = v.unit
+	}
 	for _, text := range r.opts.Values.Text {
 		if text == v.name {
 			attributes["type"] = columnar.Text.String()

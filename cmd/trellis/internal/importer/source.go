@@ -3,6 +3,7 @@ package importer
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"errors"
 	"fmt"
@@ -66,6 +67,8 @@ type source interface {
 	next() (*chunk, []rowFault, error)
 	// timeColumn returns the column that the file itself says holds time, or -1.
 	timeColumn() int
+	// units returns the units of the columns; nil: the file has none.
+	units() []string
 	close() error
 }
 
@@ -74,11 +77,15 @@ const (
 	formatCSV     = "csv"
 	formatTSV     = "tsv"
 	formatParquet = "parquet"
+	formatJSON    = "json"
 )
 
 var (
 	magicGzip    = []byte{0x1f, 0x8b}
 	magicZstd    = []byte{0x28, 0xb5, 0x2f, 0xfd}
+	magicBzip2   = []byte("BZh")
+	magicXZ      = []byte{0xfd, '7', 'z', 'X'}
+	magicZip     = []byte("PK\x03\x04")
 	magicParquet = []byte("PAR1")
 )
 
@@ -118,6 +125,13 @@ func open(name, spooled string, o *Options, progress *atomic.Int64) (source, err
 		}
 		return s, nil
 	}
+	if bytes.Equal(head, magicZip) {
+		s, err := openZip(name, f, info.Size(), o, progress)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+		}
+		return s, nil
+	}
 	return openText(name, f, o, progress)
 }
 
@@ -139,11 +153,23 @@ func openText(name string, f io.ReadCloser, o *Options, progress *atomic.Int64) 
 	text, err := decompress(in)
 	if err == nil {
 		var s source
-		if s, err = newCSV(name, text, f, o); err == nil {
+		if s, err = newText(name, text, f, o); err == nil {
 			return s, nil
 		}
 	}
 	return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
+}
+
+// newText reads JSON lines, or CSV.
+func newText(name string, text *bufio.Reader, f io.Closer, o *Options) (source, error) {
+	head, err := text.Peek(256)
+	if err != nil && !errors.Is(err, io.EOF) && len(head) == 0 {
+		return nil, cutOff(err)
+	}
+	if o.Format == formatJSON || o.Format == "" && isJSON(head) {
+		return newJSON(bufio.NewReaderSize(text, maxRecord), f)
+	}
+	return newCSV(name, text, f, o)
 }
 
 // decompress returns what a stream holds, by its first bytes.
@@ -158,6 +184,10 @@ func decompress(in *bufio.Reader) (*bufio.Reader, error) {
 		inner, err = gzip.NewReader(in)
 	case bytes.HasPrefix(head, magicZstd):
 		inner, err = zstd.NewReader(in, zstd.WithDecoderMaxMemory(1<<30), zstd.WithDecoderConcurrency(1))
+	case bytes.HasPrefix(head, magicBzip2):
+		inner = bzip2.NewReader(in)
+	case bytes.HasPrefix(head, magicXZ):
+		return nil, errors.New("it is compressed by xz: unpack it before, as with xz -dk")
 	default:
 		return in, nil
 	}
@@ -169,6 +199,9 @@ func decompress(in *bufio.Reader) (*bufio.Reader, error) {
 
 // isTSV reports whether a name says that its fields are separated by tabs.
 func isTSV(name string) bool {
-	name = strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(name), ".gz"), ".zst")
+	name = strings.ToLower(name)
+	for _, end := range []string{".gz", ".zst", ".bz2"} {
+		name = strings.TrimSuffix(name, end)
+	}
 	return strings.HasSuffix(name, ".tsv") || strings.HasSuffix(name, ".tab")
 }

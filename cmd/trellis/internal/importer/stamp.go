@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,8 @@ type layout struct {
 const (
 	layoutAuto = "auto"
 	layoutISO  = "iso"
+	// layoutExcel counts days since 1899-12-30, as spreadsheets do.
+	layoutExcel = "excel"
 )
 
 // epochs are the layouts that count from the Unix epoch, with the microseconds of
@@ -36,6 +39,9 @@ var epochs = map[string]int64{"unix": 1_000_000, "unix_ms": 1000, "unix_us": 1, 
 func newLayout(name string) (*layout, error) {
 	if name == layoutISO {
 		return &layout{name, parseISO}, nil
+	}
+	if name == layoutExcel {
+		return &layout{name, parseExcel}, nil
 	}
 	if unit, ok := epochs[name]; ok {
 		return &layout{name, func(s string) (stamp, bool) { return parseEpoch(s, unit) }}, nil
@@ -57,7 +63,20 @@ func newLayout(name string) (*layout, error) {
 			return stamp{t.UnixMicro(), zoned}, err == nil
 		}}, nil
 	}
-	return nil, fmt.Errorf("unknown time format %q: use iso, unix, unix_ms, unix_us, unix_ns, a pattern such as %%d.%%m.%%Y %%H:%%M, or one such as 02.01.2006 15:04", name)
+	return nil, fmt.Errorf("unknown time format %q: use iso, unix, unix_ms, unix_us, unix_ns, excel, a pattern such as %%d.%%m.%%Y %%H:%%M, or one such as 02.01.2006 15:04", name)
+}
+
+// excelEpoch is how many days before 1970-01-01 the days of spreadsheets begin.
+const excelEpoch = 25569
+
+// parseExcel reads a number of days, exact to a millisecond: a spreadsheet's numbers
+// are no better.
+func parseExcel(s string) (stamp, bool) {
+	x, err := strconv.ParseFloat(strings.Replace(s, ",", ".", 1), 64)
+	if err != nil || !(x >= 1 && x < 2_958_466) { // to the end of 9999
+		return stamp{}, false
+	}
+	return stamp{int64(math.Round((x-excelEpoch)*86_400_000)) * 1000, false}, true
 }
 
 // parseEpoch reads a number of units since the epoch, with or without a fraction.

@@ -7,7 +7,7 @@ import (
 
 // dates and clocks make up the patterns that are tried on stamps that are not ISO.
 var (
-	dates  = []string{"%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y.%m.%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y"}
+	dates  = []string{"%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y.%m.%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y", "%d %b %y", "%Y-%j", "%Y%m%d"}
 	clocks = []string{"", " %H:%M", " %H:%M:%S", " %H.%M", " %H.%M.%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S"}
 	zones  = []string{"", " %z", "%z"}
 )
@@ -25,6 +25,7 @@ func detectLayout(stamps []string) (*layout, error) {
 		if s == "" {
 			continue
 		}
+		s = intervalStart(s)
 		if first == "" {
 			first = s
 		}
@@ -32,6 +33,9 @@ func detectLayout(stamps []string) (*layout, error) {
 	}
 	if len(given) == 0 {
 		return &layout{layoutISO, parseISO}, nil
+	}
+	if l := detectNumbers(given); l != nil {
+		return l, nil
 	}
 	if l := detectEpoch(given); l != nil {
 		return l, nil
@@ -88,6 +92,46 @@ func count(l *layout, stamps []string) (n int) {
 		}
 	}
 	return n
+}
+
+// detectNumbers recognizes the days of spreadsheets, 1954 to 2146, months such as
+// 2024-03 and 202403, and years.
+func detectNumbers(stamps []string) *layout {
+	all := func(ok func(whole, fraction string) bool) bool {
+		for _, s := range stamps {
+			whole, fraction, _ := strings.Cut(strings.Replace(s, ",", ".", 1), ".")
+			if strings.Trim(whole+fraction, "0123456789") != "" || !ok(whole, fraction) {
+				return false
+			}
+		}
+		return true
+	}
+	name := ""
+	switch {
+	case all(func(whole, _ string) bool { return len(whole) == 5 && whole >= "20000" && whole <= "90000" }):
+		name = layoutExcel
+	case all(func(whole, fraction string) bool {
+		return len(whole) == 4 && fraction == "" && whole >= "1000" && whole <= "2999"
+	}):
+		name = "%Y"
+	case all(func(whole, fraction string) bool {
+		return len(whole) == 6 && fraction == "" && whole >= "1000" && whole <= "2999" && whole[4:] >= "01" && whole[4:] <= "12"
+	}):
+		name = "%Y%m"
+	}
+	for _, months := range []string{"%Y-%m", "%Y/%m", "%m/%Y", "%b %Y", "%b-%Y", "%Y-%b", "%Y %b", "%b-%y"} {
+		if l, err := newLayout(months); name == "" && err == nil && count(l, stamps) == len(stamps) {
+			name = months
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	l, err := newLayout(name)
+	if err != nil {
+		return nil
+	}
+	return l
 }
 
 // detectEpoch recognizes numbers since the epoch by their digits: 9 or 10 are seconds

@@ -93,7 +93,7 @@ func (r *reader) read(c *column, row int) (value, outcome) {
 		if len(x.text) > columnar.MaxTextLen {
 			o.reason = fmt.Sprintf("a text of %d bytes is longer than %d", len(x.text), columnar.MaxTextLen)
 		} else if !utf8.ValidString(x.text) {
-			o.reason = "the text is not UTF-8: convert the file, as with iconv -f LATIN1 -t UTF-8"
+			o.reason = "the text is not UTF-8: say --encoding windows-1252, or what it is"
 		}
 	default:
 		x.integer, o = r.integer(c, row, text)

@@ -3,6 +3,7 @@ package importer
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/trellisdb/trellis/columnar"
@@ -35,7 +36,7 @@ type stamps struct {
 // layout.
 func (b *binding) readStamps(c *chunk) (*stamps, error) {
 	out := &stamps{at: make([]stamp, c.rows), state: make([]stampState, c.rows)}
-	if len(b.times) >= 3 {
+	if len(b.times) >= 3 || b.days {
 		b.readParts(c, out)
 		return out, nil
 	}
@@ -63,11 +64,30 @@ func (b *binding) readStamps(c *chunk) (*stamps, error) {
 			continue
 		}
 		var ok bool
-		if out.at[row], ok = b.layout.parse(text); !ok {
+		if out.at[row], ok = b.layout.parse(text); ok {
+			continue
+		}
+		if from := intervalStart(text); from != text {
+			out.at[row], ok = b.layout.parse(from)
+		}
+		if !ok {
 			out.state[row] = stampWrong
 		}
 	}
 	return out, nil
+}
+
+// intervalStart returns where an interval begins: "a - b" and "a/b"; a text that is
+// none is returned as it is.
+func intervalStart(text string) string {
+	for _, sign := range []string{" - ", " – ", " to ", " bis ", "/"} {
+		from, to, found := strings.Cut(text, sign)
+		from, to = strings.TrimSpace(from), strings.TrimSpace(to)
+		if found && len(from) >= 8 && len(to) >= 5 && strings.ContainsAny(to, ":-.T") {
+			return from
+		}
+	}
+	return text
 }
 
 // stampTexts returns the texts of stamps; those of two columns are joined.
@@ -119,6 +139,9 @@ func (c *column) text(row int) string {
 func (b *binding) readParts(c *chunk, out *stamps) {
 	for row := range c.rows {
 		parts, absent := partDefaults, 0
+		if b.days {
+			parts[2] = 0
+		}
 		for k, i := range b.times {
 			text := c.cols[i].text(row)
 			n, ok := (numbers{decimal: '.'}).integer(text)
@@ -135,8 +158,18 @@ func (b *binding) readParts(c *chunk, out *stamps) {
 			continue
 		}
 		f := fields{year: parts[0], month: parts[1], day: parts[2], hour: parts[3], minute: parts[4], second: parts[5]}
+		if b.days { // year, day of the year, hour, minute, second
+			date := time.Date(parts[0], 1, parts[1], 0, 0, 0, 0, time.UTC)
+			f = fields{year: date.Year(), month: int(date.Month()), day: date.Day(), hour: parts[2], minute: parts[3], second: parts[4]}
+			if len(b.times) < 3 {
+				f.hour = 0
+			}
+			if date.Year() != parts[0] {
+				out.state[row] = stampWrong
+			}
+		}
 		s, ok := f.stamp()
-		if out.at[row] = s; !ok || absent > 0 {
+		if out.at[row] = s; !ok || absent > 0 || out.state[row] == stampWrong {
 			out.state[row] = stampWrong
 		}
 	}
