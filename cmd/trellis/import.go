@@ -25,7 +25,7 @@ type importFlags struct {
 	opts importer.Options
 
 	format, delimiter, decimal, thousands string
-	header                                bool
+	header, suggest                       bool
 	zone, series                          string
 	onError, report, progress, collide    string
 	codes, comment                        string
@@ -34,7 +34,7 @@ type importFlags struct {
 // attributeFlags are the flags that describe series to be made, with the columns of
 // the table series that they set.
 var attributeFlags = []struct{ flag, column, help string }{
-	{"type", "type", "double, float, integer, boolean, enum or text"},
+	{"type", "type", "double, float, integer, boolean, enum or text, or auto to find double or text in the values of each series"},
 	{"sample-t", "sample_t", "sample period: '1 second', 15m, '1 month' of the calendar, or auto to find it in the data"},
 	{"phase", "phase", "when slots begin after a multiple of the period, such as '30 minutes'; of a calendar period, the time of day"},
 	{"unit", "unit", "unit, such as degC"},
@@ -102,6 +102,9 @@ is 2. At the end there is a report.`,
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
 			context.AfterFunc(ctx, stop) // a second signal ends the process
+			if f.suggest {
+				return suggestImport(ctx, cmd, opts)
+			}
 			return f.run(ctx, cmd, opts)
 		},
 	}
@@ -138,6 +141,7 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.opts.Text.Encoding, "encoding", "auto", "encoding of text: "+strings.Join(importer.Encodings[1:], ", "))
 	flags.StringVar(&f.comment, "comment", "", "sign that begins lines which are passed over, such as #")
 	flags.BoolVar(&f.opts.Text.UnitsRow, "units-row", false, "the row below the header has the units of the columns")
+	flags.IntVar(&f.opts.Text.SkipBelow, "skip-below", 0, "rows below the header, and below that of the units, that are passed over")
 	flags.StringVar(&f.opts.Text.Sheet, "sheet", "", "sheet of a workbook; default: the first")
 	flags.BoolVar(&f.header, "header", true, "the first row has the names of the columns; --header=false names them c1, c2, ...")
 	flags.StringVar(&f.onError, "on-error", "skip", "what to do about a row that is refused: skip it, or stop")
@@ -146,6 +150,7 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&f.opts.Source, "source", "", "where the data of the edit comes from")
 	flags.BoolVar(&f.opts.Snap, "snap", false, "store samples off the grid in the slots that hold their times; without it they are refused")
 	flags.StringVar(&f.collide, "collide", "last", "which of two samples of this import in one slot is kept: last (but one with a value), last-any, first, or refuse the others")
+	flags.BoolVar(&f.suggest, "suggest", false, "look at the file and propose the whole command, with reasons; nothing is stored, and no server is needed")
 	flags.BoolVar(&f.opts.DryRun, "dry-run", false, "read and check everything, store nothing")
 	flags.StringVar(&f.report, "report", "text", "form of the report: text or json")
 	flags.StringVar(&f.progress, "progress", "auto", "show progress: auto (on a terminal), on or off")
@@ -278,9 +283,9 @@ func (f *importFlags) attributes(flags *pflag.FlagSet, o *importer.Options) erro
 		}
 		by := importer.ByColumn{}
 		for _, text := range given {
-			// A JSON object may have a = in it, a column's name before it no brace.
+			// A JSON object, or an array, may have a = in it.
 			column, value, found := strings.Cut(text, "=")
-			if !found || strings.ContainsAny(column, `{["`) {
+			if !found || strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[") {
 				column, value = "", text
 			}
 			if _, twice := by[column]; twice {

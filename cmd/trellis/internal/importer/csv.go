@@ -84,17 +84,30 @@ func newCSV(name string, in *bufio.Reader, file io.Closer, o *Options) (*csvFile
 	f.csv.FieldsPerRecord = -1
 	f.csv.ReuseRecord = true
 	f.csv.LazyQuotes = delimiter == '\t'
-	if err := f.readHeader(o.Text.NoHeader); err != nil || !o.Text.UnitsRow {
+	if err := f.readHeader(o.Text.NoHeader); err != nil {
 		return f, err
 	}
-	row, err := f.csv.Read()
-	if err != nil {
-		return nil, fmt.Errorf("there is no row of units below the header (--units-row): %w", err)
+	return f, f.belowHeader(o)
+}
+
+// belowHeader reads the row of units, and passes over what else stands between the
+// header and the rows.
+func (f *csvFile) belowHeader(o *Options) error {
+	if o.Text.UnitsRow {
+		row, err := f.csv.Read()
+		if err != nil {
+			return fmt.Errorf("there is no row of units below the header (--units-row): %w", err)
+		}
+		for _, text := range row {
+			f.unit = append(f.unit, strings.Clone(strings.TrimSpace(text)))
+		}
 	}
-	for _, text := range row {
-		f.unit = append(f.unit, strings.Clone(strings.TrimSpace(text)))
+	for range o.Text.SkipBelow {
+		if _, err := f.csv.Read(); err != nil {
+			return fmt.Errorf("there are fewer rows below the header (--skip-below): %w", err)
+		}
 	}
-	return f, nil
+	return nil
 }
 
 // signBlanks stands for runs of blanks between fields.

@@ -37,12 +37,17 @@ type run struct {
 	lines       int    // of samples that are remembered
 	spooled     string // file that holds standard input; empty: it is read as it comes
 
-	// spacings are those of the series' stamps, where a grid is to be found.
-	spacings map[string]*spacing
-	looking  *surveyor // not nil: only to look
+	surveyed
+	looking *surveyor // not nil: only to look
 }
 
-// Run imports files into a database. The report is of what was done, also where an
+// surveyed is what was found before anything was stored.
+type surveyed struct {
+	spacings map[string]*spacing // of the series' stamps, where a grid is to be found
+	kinds    map[string]*kind    // of series whose type is to be found
+}
+
+// Run imports files into a database; a dry run needs none. The report is of what was done, also where an
 // error ends the import: whatever was read before it has been stored, or, where it was
 // to become an edit, nothing. The error for a
 // refusal, where the options say to stop, is ErrStopped.
@@ -160,6 +165,7 @@ type fileRun struct {
 	file    int32 // its number
 	binding *binding
 	groups  map[string]*group
+	zoned   bool // a stamp was seen that is an instant
 }
 
 // group is the rows of a chunk that go to the same series, a series per value column.
@@ -173,11 +179,14 @@ type group struct {
 
 // chunk imports the rows of a chunk.
 func (f *fileRun) chunk(c *chunk) error {
-	f.report.Rows += int64(c.rows)
 	stamps, err := f.binding.readStamps(c)
 	if err != nil {
 		return err
 	}
+	if err := f.needZone(c, stamps); err != nil {
+		return err
+	}
+	f.report.Rows += int64(c.rows)
 	instants := make([]int64, c.rows)
 	groups := f.split(c, stamps, instants)
 	if f.opts.Stop && f.report.Refused() > 0 {
@@ -208,6 +217,29 @@ func (f *fileRun) chunk(c *chunk) error {
 		g.rows = g.rows[:0]
 	}
 	return f.out.flushIfFull()
+}
+
+// needZone refuses a file none of whose stamps has an instant, before anything of it is
+// stored.
+func (f *fileRun) needZone(c *chunk, s *stamps) error {
+	if f.opts.Time.Zone != nil || f.zoned {
+		return nil
+	}
+	first := -1
+	for row := range c.rows {
+		switch {
+		case s.state[row] != stampGood:
+		case s.at[row].zoned:
+			f.zoned = true
+			return nil
+		case first < 0:
+			first = row
+		}
+	}
+	if first < 0 {
+		return nil
+	}
+	return fmt.Errorf("the time stamps have no zone, such as %q in line %d: say with --zone on which clock they were read, such as Europe/Berlin, +01:00 or UTC", f.binding.quoteStamp(c, first), c.line(first))
 }
 
 // split finds the instants of the rows, refuses those that have none, and sorts the
@@ -316,6 +348,7 @@ func (f *fileRun) setUp(c *chunk, g *group, instants []int64) error {
 	for k := range g.readers {
 		rd := &g.readers[k]
 		if rd.target != nil {
+			f.announce(c, g, rd, instants)
 			continue
 		}
 		v := &f.binding.values[k]
@@ -339,8 +372,25 @@ func (f *fileRun) setUp(c *chunk, g *group, instants []int64) error {
 			return err
 		}
 		*rd = reader{numbers: f.opts.numbers(), null: f.null, states: f.states, keepEmpty: f.opts.Values.KeepEmpty, column: v, target: t}
+		f.announce(c, g, rd, instants)
 	}
 	return nil
+}
+
+// announce notes that the series of a reader is to be made, if one of the rows can be stored.
+func (f *fileRun) announce(c *chunk, g *group, rd *reader, instants []int64) {
+	t := rd.target
+	if t.pending == nil {
+		return
+	}
+	for _, row := range g.rows {
+		if _, o := rd.read(&c.cols[rd.column.index], int(row)); o.skip || o.reason != "" || !f.opts.Snap && t.seat(instants[row]).shift != 0 {
+			continue
+		}
+		f.series.wanted = append(f.series.wanted, *t.pending)
+		t.pending = nil
+		return
+	}
 }
 
 // values imports what the rows of a group have in a value column.

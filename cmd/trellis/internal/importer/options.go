@@ -49,6 +49,7 @@ type TextOptions struct {
 	Thousands byte   // 0: none
 	Skip      int    // lines before the header
 	NoHeader  bool   // columns are named c1, c2, ...
+	SkipBelow int    // rows below the header, and that of the units, that are passed over
 	Encoding  string // one of Encodings; empty: by the file
 	Comment   rune   // begins lines that are passed over; 0: none does
 	UnitsRow  bool   // the row below the header has the units

@@ -167,6 +167,9 @@ func (r *Report) sum(targets []*target) {
 	r.Series = nil
 	for _, t := range targets {
 		s := t.report
+		if t.pending != nil && s.Samples == 0 {
+			continue // all of it was refused: it was not made
+		}
 		r.Samples += s.Samples
 		r.WithoutValue += s.WithoutValue
 		r.Uncertain += s.Uncertain

@@ -22,8 +22,12 @@ import (
 // createAtOnce is how many series one statement makes.
 const createAtOnce = 200
 
-// autoPeriod is the sample period that is found in the data.
-const autoPeriod = "auto"
+// autoPeriod is the sample period that is found in the data, and typeAuto the type that
+// is: double where half of the values or more are numbers, else text.
+const (
+	autoPeriod = "auto"
+	typeAuto   = "auto"
+)
 
 // seriesTable is what is known of the database's series.
 type seriesTable struct {
@@ -37,11 +41,15 @@ type seriesTable struct {
 type newSeries struct {
 	name       string
 	attributes map[string]string
+	meta       *meta.Series
 }
 
 // loadSeries asks for all series.
 func loadSeries(ctx context.Context, conn client.Conn) (table *seriesTable, err error) {
 	table = &seriesTable{known: map[string]meta.Series{}}
+	if conn == nil {
+		return table, nil // a dry run without a database
+	}
 	result, err := conn.Run(ctx, "SELECT series, type, sample_t, phase, block_n, zone, label, states FROM series", nil)
 	if err != nil {
 		return nil, err
@@ -102,14 +110,15 @@ func (r *run) target(name string, v *valueColumn, col *column, at []int64) (*tar
 		return t, nil
 	}
 	m, exists := r.series.known[name]
+	var pending *newSeries
+	var err error
 	if !exists {
-		made, err := r.describe(name, v, col, at)
-		if err != nil {
+		if pending, err = r.describe(name, v, col, at); err != nil {
 			return nil, err
 		}
-		m = *made
+		m = *pending.meta
 	}
-	t := &target{meta: m, states: map[string]int64{}, report: &SeriesReport{Name: name, Created: !exists, Period: m.Grid.Period, SampleT: periodText(m.Grid.Width())}}
+	t := &target{meta: m, pending: pending, states: map[string]int64{}, report: &SeriesReport{Name: name, Created: !exists, Period: m.Grid.Period, SampleT: periodText(m.Grid.Width())}}
 	for i, state := range m.States {
 		t.states[state] = int64(i)
 	}
@@ -119,7 +128,7 @@ func (r *run) target(name string, v *valueColumn, col *column, at []int64) (*tar
 }
 
 // describe returns the series that is to be made under a name.
-func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*meta.Series, error) {
+func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*newSeries, error) {
 	attributes := map[string]string{}
 	for attribute, values := range r.opts.Attributes {
 		if text, ok := values.Of(v.name); ok && text != "" {
@@ -131,6 +140,12 @@ func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*m
 	}
 	for _, text := range r.opts.Values.Text {
 		if text == v.name {
+			attributes["type"] = columnar.Text.String()
+		}
+	}
+	if attributes["type"] == typeAuto {
+		attributes["type"] = columnar.Double.String()
+		if k := r.kinds[name]; k != nil && k.words > k.numbers {
 			attributes["type"] = columnar.Text.String()
 		}
 	}
@@ -148,8 +163,7 @@ func (r *run) describe(name string, v *valueColumn, col *column, at []int64) (*m
 	if err := m.Validate(); err != nil {
 		return nil, &nameError{err} // the rest was valid before
 	}
-	r.series.wanted = append(r.series.wanted, newSeries{name, attributes})
-	return m, nil
+	return &newSeries{name, attributes, m}, nil
 }
 
 // nameError is a name that no series can have. It is the row's fault, not that of the

@@ -18,7 +18,12 @@ func (r *run) survey() error {
 	if r.opts.Quality.Column != "" && r.qualities.codes == CodesAuto {
 		look.qualities = qualityCounts{}
 	}
-	if !look.spacings && look.qualities == nil {
+	for _, text := range r.opts.Attributes["type"] {
+		if text == typeAuto {
+			look.kinds = map[string]*kind{}
+		}
+	}
+	if !look.spacings && look.qualities == nil && look.kinds == nil {
 		return nil
 	}
 	if err := r.spool(); err != nil {
@@ -28,7 +33,7 @@ func (r *run) survey() error {
 	opts.Stop, opts.Progress = false, nil // what is refused is said when it is read again
 	looking := &run{
 		ctx: r.ctx, write: r.write, conn: r.conn, opts: &opts, report: &Report{}, null: r.null,
-		qualities: r.qualities, series: r.series, clocks: map[string]*clock{}, spacings: map[string]*spacing{}, looking: look,
+		qualities: r.qualities, series: r.series, clocks: map[string]*clock{}, surveyed: surveyed{spacings: map[string]*spacing{}}, looking: look,
 		states: r.states, causes: map[string]*Cause{}, spooled: r.spooled,
 	}
 	looking.out = &sender{run: looking}
@@ -37,6 +42,7 @@ func (r *run) survey() error {
 			return err
 		}
 	}
+	r.kinds = look.kinds
 	if look.spacings {
 		r.spacings = looking.spacings
 	}
@@ -49,7 +55,28 @@ func (r *run) survey() error {
 // surveyor says what is looked at, and what was seen.
 type surveyor struct {
 	spacings  bool
-	qualities qualityCounts // nil: they are not looked at
+	qualities qualityCounts    // nil: they are not looked at
+	kinds     map[string]*kind // by series; nil: they are not looked at
+}
+
+// kind counts what the values of a series are.
+type kind struct{ numbers, words int64 }
+
+// add counts a value.
+func (k *kind) add(r *run, col *column, row int) {
+	if col.texts == nil {
+		k.numbers++
+		return
+	}
+	text := col.texts[row]
+	if text == "" || r.null[text] {
+		return
+	}
+	if _, ok := r.opts.numbers().float(text); ok {
+		k.numbers++
+	} else if _, state := r.states.of(text); !state {
+		k.words++
+	}
 }
 
 // spool keeps standard input in a file, to read it twice.
@@ -88,9 +115,19 @@ func (f *fileRun) look(c *chunk, groups []*group, instants []int64) {
 			col := &c.cols[v.index]
 			name := f.binding.name.name(v.name, g.key)
 			s := f.spacings[name]
+			var is *kind
+			if f.looking.kinds != nil {
+				if is = f.looking.kinds[name]; is == nil {
+					is = &kind{}
+					f.looking.kinds[name] = is
+				}
+			}
 			for _, row := range g.rows {
 				if !f.opts.Values.KeepEmpty && col.empty(int(row)) {
 					continue
+				}
+				if is != nil {
+					is.add(f.run, col, int(row))
 				}
 				if s == nil {
 					s = spacingOf(nil, f.opts.zoneOf(v.name))

@@ -12,11 +12,14 @@ import (
 
 // target is a series that samples go to, with those that have not been sent yet.
 type target struct {
-	meta   meta.Series
-	states map[string]int64
-	slots  slotSet
-	lines  map[int64]origin // of slots
-	report *SeriesReport
+	meta meta.Series
+	// pending is the series as it is to be made when it has a first sample; nil: it
+	// exists.
+	pending *newSeries
+	states  map[string]int64
+	slots   slotSet
+	lines   map[int64]origin // of slots
+	report  *SeriesReport
 
 	times  []int64
 	floats []float64

@@ -109,6 +109,11 @@ func openXLSX(f *os.File, o *Options) (_ source, err error) {
 			return nil, fmt.Errorf("sheet %s has no row of units", sheet)
 		}
 	}
+	for range o.Text.SkipBelow {
+		if _, _, err := x.row(); err != nil {
+			return nil, fmt.Errorf("sheet %s has fewer rows below the header (--skip-below)", sheet)
+		}
+	}
 	return out, nil
 }
 
