@@ -48,7 +48,7 @@ type messagesTest struct {
 // TestMessagesStayBelowTheLimit sends a server of 256 MiB what is large, much, slow or
 // folded, by many at once: it stays below its limit, and small questions are answered.
 func TestMessagesStayBelowTheLimit(t *testing.T) {
-	p := startServer(t, program(t), t.TempDir(), "--memory-limit", "256MiB", "--log-level", "error", "--message-timeout", "1s")
+	p := startServer(t, program(t), t.TempDir(), "--memory-limit", "256MiB", "--log-level", "error", "--message-timeout", "5s")
 	m := &messagesTest{t, p, p.dial(t)}
 	t.Cleanup(func() { _ = m.c.Close() })
 	m.ask("INSERT INTO series (series, type, sample_t) VALUES ('a', 'double', '1 s')")
@@ -257,7 +257,7 @@ func (m *messagesTest) halfBatches() error {
 			}
 		}
 	}
-	time.Sleep(2 * time.Second)
+	time.Sleep(7 * time.Second) // longer than a message may take
 	return nil
 }
 

@@ -147,7 +147,7 @@ func (r *run) pinSnapshot(ctx context.Context, args []plan.Literal) (int64, erro
 		return 0, plan.Errorf(args[0].At, plan.CodeInvalidValue, "a pin's name has from 1 to %d bytes, on one line", meta.MaxName)
 	}
 	catalog := r.engine.opts.Catalog
-	pin := meta.Pin{Name: name, Who: r.session.user, Created: r.env.Now}
+	pin := meta.Pin{Name: name, Who: r.session.author(), Created: r.env.Now}
 	if args[1].IsNull() {
 		if err := r.engine.opts.Store.Flush(ctx); err != nil {
 			return 0, err
@@ -180,7 +180,7 @@ func (r *run) unpinSnapshot(ctx context.Context, args []plan.Literal) (int64, er
 		return 0, fmt.Errorf("catalog: %w", err)
 	}
 	if i := slices.IndexFunc(pins, func(p meta.Pin) bool { return p.Name == name }); i >= 0 {
-		if pins[i].Who != r.session.user && !r.engine.privileged(r.session) {
+		if pins[i].Who != r.session.author() && !r.engine.privileged(r.session) {
 			return 0, notAllowed(fmt.Sprintf("to take away pin %q, which another user made,", name))
 		}
 		what := fmt.Sprintf("the pin %s of snapshot %d was taken away", name, pins[i].Snapshot)

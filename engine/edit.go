@@ -17,7 +17,7 @@ import (
 
 // editInfo returns what is known of an edit of a session before it is made.
 func (e *Engine) editInfo(s *Session, kind columnar.EditKind) (columnar.EditInfo, error) {
-	info := columnar.EditInfo{Kind: kind, Who: s.user}
+	info := columnar.EditInfo{Kind: kind, Who: s.author()}
 	info.Reason, _ = s.Value("trellis.reason")
 	info.Source, _ = s.Value("trellis.source")
 	if e.opts.RequireReason && info.Reason == "" {

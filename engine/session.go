@@ -47,6 +47,7 @@ var settings = map[string]setting{
 	"trellis.summaries":           {"on", "Whether aggregates may be answered from block summaries.", checkSwitch},
 	"trellis.reason":              {"", "Why edits of this session are made.", checkText},
 	"trellis.source":              {"", "Where the data of this session's edits comes from.", checkText},
+	authorSetting:                 {"", "Who makes the edits and pins of this session, where the server has no users.", checkText},
 	"trellis.backfill":            {"off", "Whether INSERT INTO samples is an edit of kind backfill.", checkSwitch},
 	"trellis.off_grid":            {"snap", "What becomes of samples that do not stand where slots begin: snap or refuse.", checkOffGrid},
 	"datestyle":                   {"ISO, MDY", "How dates are written.", checkOneOf("ISO, MDY", "ISO")},
@@ -60,6 +61,9 @@ var settings = map[string]setting{
 	"tzdata_version":              {zone.Version, "The release of the time zone database that is compiled in.", nil},
 }
 
+// authorSetting is the setting that says who somebody is whom no password tells.
+const authorSetting = "trellis.author"
+
 // NewSession returns a session of a user with the initial settings.
 func (e *Engine) NewSession(user string) *Session {
 	s := &Session{user: user}
@@ -71,6 +75,15 @@ func (e *Engine) NewSession(user string) *Session {
 // User returns the name of the session's user; empty for none.
 func (s *Session) User() string { return s.user }
 
+// author returns who makes the session's edits: its user, or who it says it is.
+func (s *Session) author() string {
+	if s.user != "" {
+		return s.user
+	}
+	name, _ := s.Value(authorSetting)
+	return name
+}
+
 // Set changes a setting; nil resets it.
 func (s *Session) Set(name string, value *string) error {
 	key := strings.ToLower(name)
@@ -80,6 +93,9 @@ func (s *Session) Set(name string, value *string) error {
 	}
 	if def.check == nil {
 		return plan.Errorf(0, "55P02", "setting %q cannot be changed", name)
+	}
+	if key == authorSetting && s.user != "" {
+		return plan.Errorf(0, plan.CodePrivilege, "the author is %q, the session's user", s.user)
 	}
 	v := def.initial
 	if value != nil {

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/user"
 	"regexp"
 	"runtime"
 	"strings"
@@ -26,7 +28,7 @@ type connection struct {
 
 // addFlags adds the flags of the connection.
 func (c *connection) addFlags(flags *pflag.FlagSet) {
-	flags.StringVarP(&c.server, "server", "s", client.DefaultServer, "server to talk to: grpc://host:port, or grpc+tls://host:port")
+	flags.StringVarP(&c.server, "server", "s", "", "server to talk to: grpc://host:port, or grpc+tls://host:port; default: $TRELLIS_SERVER, else "+client.DefaultServer)
 	flags.StringVarP(&c.data, "data", "d", "", "directory to open instead, without a server")
 	flags.StringVar(&c.bucket, "bucket", "", "with --data: where segments are, as for trellis serve; default: in the directory")
 	flags.StringVar(&c.catalog, "catalog", "", "with --data: where the catalog is, as for trellis serve; default: in the directory")
@@ -37,16 +39,38 @@ func (c *connection) addFlags(flags *pflag.FlagSet) {
 // open returns the connection. A directory that does not exist is made where make is
 // set.
 func (c *connection) open(ctx context.Context, make bool) (client.Conn, error) {
+	conn, err := c.connect(ctx, make)
+	if err != nil || c.user != "" {
+		return conn, err
+	}
+	return conn, sayAuthor(ctx, conn)
+}
+
+// sayAuthor says who makes the edits of a session that has no user: who is logged in at
+// this machine. A server that does not want to know, or is not there, says so at the
+// first statement.
+func sayAuthor(ctx context.Context, conn client.Conn) error {
+	who, err := user.Current()
+	if err != nil {
+		return nil //nolint:nilerr // then nobody says who it is
+	}
+	result, err := conn.Run(ctx, "SET trellis.author = '"+strings.ReplaceAll(who.Username, "'", "''")+"'", nil)
+	if err != nil || result.Rows == nil {
+		return nil //nolint:nilerr // as above
+	}
+	return result.Rows.Close()
+}
+
+// connect is open without a word of who asks.
+func (c *connection) connect(ctx context.Context, make bool) (client.Conn, error) {
 	if c.data == "" && (c.bucket != "" || c.catalog != "") {
 		return nil, errors.New("--bucket and --catalog need --data, a directory for the log; or name a server with --server alone")
 	}
 	if c.data == "" {
-		user := c.user
-		if user == "" {
-			user = os.Getenv("TRELLIS_USER")
-		}
-		name, password, ok := strings.Cut(user, ":")
-		if user != "" && (!ok || name == "") {
+		c.user = cmp.Or(c.user, os.Getenv(envUser))
+		c.server = cmp.Or(c.server, os.Getenv(envServer), client.DefaultServer)
+		name, password, ok := strings.Cut(c.user, ":")
+		if c.user != "" && (!ok || name == "") {
 			return nil, errors.New("--user: write name:password")
 		}
 		return client.Connect(client.Server{Address: c.server, User: name, Password: password, CA: c.ca})

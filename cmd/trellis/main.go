@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/trellisdb/trellis"
 	"github.com/trellisdb/trellis/cmd/trellis/internal/client"
 )
 
@@ -64,6 +65,7 @@ served over Arrow Flight SQL.
   trellis serve --data ./data            runs a server
   trellis import plant.csv --name ...    loads CSV or Parquet into it
   trellis query "SELECT ..."             asks it; without a statement, a prompt`,
+		Version:       trellis.Version + commit(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

@@ -17,16 +17,18 @@ func onReadOnly(t *testing.T, dir string, args ...string) (string, error) {
 	cmd := exec.Command("unshare", append([]string{"--mount", "--map-root-user", "sh", "-c", script, dir}, args...)...)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() == 99 || strings.Contains(string(out), "unshare: ") {
-		t.Skipf("nothing can be mounted here: %v, %s", err, out)
+		t.Fatalf("nothing can be mounted here: %v, %s", err, out)
 	}
 	return string(out), err
 }
 
-// asNobody runs the program as a user who owns nothing. It needs root.
+// asNobody runs the program as a user who owns nothing; where root does not run the test,
+// as the one who does, whom the modes of directories keep out as well.
 func asNobody(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skip("only root can be another user")
+		out, err := exec.Command("trellis", args...).CombinedOutput()
+		return string(out), err
 	}
 	path, err := exec.LookPath("trellis")
 	if err != nil {

@@ -37,7 +37,7 @@ lease lasts, and says whose that is.
 
 Every flag may stand in a YAML file instead (--config), without its dashes, or in an
 environment variable: TRELLIS_METRICS_LISTEN for --metrics-listen. A flag counts more
-than the environment, that more than the file. Several users in TRELLIS_USER, and
+than the environment, that more than the file. Several users in TRELLIS_USERS, and
 administrators in TRELLIS_ADMIN, are separated by commas.
 
 The memory limit is that of the whole process: ingest, flushes, queries and caches

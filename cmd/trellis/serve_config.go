@@ -27,6 +27,12 @@ import (
 // envPrefix is what environment variables of the server begin with.
 const envPrefix = "TRELLIS_"
 
+// What the environment says to clients: which server, and as whom.
+const (
+	envServer = envPrefix + "SERVER"
+	envUser   = envPrefix + "USER"
+)
+
 // serveConfig is how the server runs. Every field is a flag, a key of the
 // configuration file and, in capitals behind TRELLIS_, an environment variable.
 type serveConfig struct {
@@ -155,8 +161,10 @@ func loadServeConfig(flags *pflag.FlagSet) (*serveConfig, error) {
 	}
 	var wrong error
 	environment := env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: func(name, value string) (string, any) {
-		key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+		key := settingOf(name)
 		switch {
+		case key == "" || value == "":
+			return "", nil // a client's, or as if it was not there
 		case flags.Lookup(key) == nil || key == "config":
 			return "", nil // of some other program of ours
 		case flags.Lookup(key).Value.Type() == "duration":
@@ -195,13 +203,25 @@ func checkText(flag *pflag.Flag, value any) error {
 	return nil
 }
 
+// settingOf returns the setting that an environment variable stands for; empty for those
+// of clients. TRELLIS_USER is the one user that a client is, TRELLIS_USERS are those that
+// a server knows.
+func settingOf(name string) string {
+	switch name {
+	case envUser, envServer:
+		return ""
+	case envPrefix + "USERS":
+		return "user"
+	}
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+}
+
 // unknownVariables returns the names of environment variables that look like settings of
 // the server and are none.
 func unknownVariables(flags *pflag.FlagSet, environ []string) (unknown []string) {
 	for _, entry := range environ {
 		name, _, _ := strings.Cut(entry, "=")
-		short, ok := strings.CutPrefix(name, envPrefix)
-		if ok && flags.Lookup(strings.ReplaceAll(strings.ToLower(short), "_", "-")) == nil {
+		if key := settingOf(name); strings.HasPrefix(name, envPrefix) && key != "" && flags.Lookup(key) == nil {
 			unknown = append(unknown, name)
 		}
 	}
@@ -214,6 +234,8 @@ func (c *serveConfig) check() error {
 	switch {
 	case c.Data == "":
 		return errors.New("where is the data to be? Name a directory with --data, such as --data ./data")
+	case len(c.Users) == 0 && os.Getenv(envUser) != "":
+		return fmt.Errorf("%s is who a client is: name the users of a server in %sUSERS, or with --user; without users whoever reaches it may use it", envUser, envPrefix)
 	case (c.TLSCert == "") != (c.TLSKey == ""):
 		return errors.New("--tls-cert and --tls-key go together: give both or neither")
 	case c.TLSClientCA != "" && c.TLSCert == "":

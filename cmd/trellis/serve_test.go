@@ -70,10 +70,18 @@ func TestAFlagCountsMoreThanTheEnvironmentAndThatMoreThanTheFile(t *testing.T) {
 	}
 
 	t.Setenv("TRELLIS_CONFIG", file)
-	t.Setenv("TRELLIS_USER", "cy:3,di:4")
+	t.Setenv("TRELLIS_USERS", "cy:3,di:4")
 	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Users, []string{"cy:3", "di:4"}) || c.Data != "from-file" {
 		t.Errorf("the settings are %+v, %v", c, err)
 	}
+	t.Setenv("TRELLIS_USERS", "")
+	t.Setenv("TRELLIS_USER", "cy:3")
+	t.Setenv("TRELLIS_CONFIG", "")
+	if c, err = config(t, "--data", "d"); err == nil || !strings.Contains(err.Error(), "TRELLIS_USERS") {
+		t.Errorf("a server goes by the user of a client: %+v, %v", c, err)
+	}
+	t.Setenv("TRELLIS_USERS", "cy:3,di:4")
+	t.Setenv("TRELLIS_CONFIG", file)
 	t.Setenv("TRELLIS_ADMIN", "cy,di")
 	if c, err = config(t); err != nil || !reflect.DeepEqual(c.Admins, []string{"cy", "di"}) {
 		t.Errorf("the administrators are %q, %v", c.Admins, err)

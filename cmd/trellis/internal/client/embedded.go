@@ -95,7 +95,8 @@ func (i *embeddedIngest) Close() error { return nil }
 // Backfill begins a stream of batches that become one edit.
 func (e *embedded) Backfill(ctx context.Context, reason, source string) (Backfill, error) {
 	session := e.db.Engine.NewSession("")
-	for name, value := range map[string]string{"trellis.reason": reason, "trellis.source": source} {
+	author, _ := e.session.Value("trellis.author")
+	for name, value := range map[string]string{"trellis.author": author, "trellis.reason": reason, "trellis.source": source} {
 		if err := session.Set(name, &value); err != nil {
 			return nil, shown(err, "")
 		}
