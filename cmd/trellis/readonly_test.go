@@ -53,6 +53,19 @@ func asNobody(t *testing.T, args ...string) (string, error) {
 	return string(out), err
 }
 
+const liveState = "beside a server"
+
+// withoutCatalog takes the catalog out of a listing: a server renews its lease there.
+func withoutCatalog(listing string) string {
+	var kept []string
+	for _, line := range strings.Split(listing, "\n") {
+		if !strings.Contains(line, "catalog.sqlite") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
+}
+
 // TestADatabaseOnAReadOnlyMountIsVerifiedAndBackedUp has it after a clean end, beside a
 // server that writes through another mount, and after a crash of that one.
 func TestADatabaseOnAReadOnlyMountIsVerifiedAndBackedUp(t *testing.T) {
@@ -108,14 +121,18 @@ func TestADatabaseOnAReadOnlyMountIsVerifiedAndBackedUp(t *testing.T) {
 		if out, err := onReadOnly(t, dir, "wal", "dump", filepath.Join(dir, "wal")); err != nil || !strings.Contains(out, "position") {
 			t.Errorf("%s: wal dump: %v, %s", state, err, out)
 		}
-		if after := listing(t, dir); after != before {
+		after := listing(t, dir)
+		if state == liveState {
+			before, after = withoutCatalog(before), withoutCatalog(after)
+		}
+		if after != before {
 			t.Errorf("%s: the files were\n%s, and are\n%s", state, before, after)
 		}
 	}
 	check("after a clean end", 1, 0)
 	p = start(t, "--data", dir)
 	load("b")
-	check("beside a server", 2, 1)
+	check(liveState, 2, 1)
 	if err := p.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
