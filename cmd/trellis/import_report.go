@@ -93,6 +93,7 @@ func reportText(r *importer.Report) string {
 	if !r.DryRun {
 		line("  lost", r.Samples-r.Acknowledged, "read, but the server has not acknowledged them")
 	}
+	line("  unchanged", r.Already, "among them: the database had them already, and nothing was stored twice")
 	line("  uncertain", r.Uncertain, "")
 	line("  bad", r.Bad, "")
 	line("  no value", r.WithoutValue, "among the bad ones")
@@ -137,6 +138,13 @@ func reportText(r *importer.Report) string {
 		}
 		fmt.Fprintf(&b, "%s: %s, %s to %s, every %s%s\n", s.Name, count(s.Samples, "sample"), plan.FormatTimestamptz(s.First, nil),
 			plan.FormatTimestamptz(s.Last, nil), s.SampleT, made)
+		for _, h := range s.Head {
+			value := h.Value
+			if value == "" {
+				value = "no value"
+			}
+			fmt.Fprintf(&b, "    line %d: %s  %s  status 0x%08X\n", h.Line, plan.FormatTimestamptz(h.Time, nil), value, h.Status)
+		}
 	}
 	seconds := float64(r.Micros) / 1e6
 	fmt.Fprintf(&b, "%s in %.2f s: %s samples/s\n", count(r.Samples, "sample"), seconds, humanize.SIWithDigits(float64(r.Samples)/seconds, 1, ""))

@@ -13,6 +13,7 @@ import (
 type binding struct {
 	times  []int
 	days   bool    // the second of times is the day of the year
+	thirds bool    // it is the quarter of the year
 	layout *layout // nil: not known yet
 	name   *template
 	values []valueColumn
@@ -43,6 +44,9 @@ var timeNames = []string{
 	"zeitstempel", "datumzeit", "datumuhrzeit", "zeitpunkt", "zeit", "datum", "messdatum", "datumvon", "dateheure", "horodatage", "fecha", "fechahora", "datahora", "tid", "tijdstip",
 	"datehour", "observationtime", "observed", "recordedat", "createdat", "starttime", "start", "from", "period", "hour", "day", "week", "month", "monat", "quarter", "year", "jahr",
 }
+
+// quarterKeys are names of columns of quarters, by timeKey.
+var quarterKeys = []string{"quarter", "qtr", "quartal"}
 
 // timeKey is what of a column's name tells that it holds time: letters and digits in
 // lower case, without what stands in brackets.
@@ -107,6 +111,7 @@ func (b *binding) bindTime(s source, o *Options) (err error) {
 	}
 	if len(b.times) > 1 {
 		b.days = slices.Contains([]string{"doy", "dayofyear", "yearday", "jday", "julianday", "jd", "julian"}, timeKey(columns[b.times[1]]))
+		b.thirds = len(b.times) == 2 && slices.Contains(quarterKeys, timeKey(columns[b.times[1]]))
 	}
 	if len(b.times) > 0 {
 		return nil

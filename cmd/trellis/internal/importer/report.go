@@ -3,6 +3,7 @@ package importer
 import (
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -23,6 +24,9 @@ type Report struct {
 	// Acknowledged are the samples that the database has said are stored for good: all
 	// of them, unless an error ended the import, or it was a dry run.
 	Acknowledged int64 `json:"acknowledged"`
+	// Already are the samples that the database had before, with the same values and
+	// statuses: they were not sent.
+	Already int64 `json:"already"`
 
 	WithoutValue int64 `json:"without_value"` // of the samples
 	Uncertain    int64 `json:"uncertain"`     // of the samples
@@ -128,11 +132,41 @@ type SeriesReport struct {
 	WithoutValue int64  `json:"without_value"`
 	Uncertain    int64  `json:"uncertain"`
 	Bad          int64  `json:"bad"`
+	Already      int64  `json:"already,omitempty"` // that the database had before
 	GridReport
-	Period  int64  `json:"sample_t_us"` // 0: it is a calendar period
-	SampleT string `json:"sample_t"`
-	First   int64  `json:"first_us"` // instants at which slots begin, in microseconds
-	Last    int64  `json:"last_us"`
+	Head    []HeadSample `json:"head,omitempty"` // of a dry run: the first samples
+	Period  int64        `json:"sample_t_us"`    // 0: it is a calendar period
+	SampleT string       `json:"sample_t"`
+	First   int64        `json:"first_us"` // instants at which slots begin, in microseconds
+	Last    int64        `json:"last_us"`
+}
+
+// HeadSample is a sample as it would be stored.
+type HeadSample struct {
+	Time   int64  `json:"time_us"`         // the instant at which its slot begins
+	Value  string `json:"value,omitempty"` // empty: it has none
+	Status uint32 `json:"status"`
+	Line   int64  `json:"line"`
+}
+
+// headSamples is how many samples of a series a dry run shows.
+const headSamples = 3
+
+// show keeps a sample for the report of a dry run.
+func (s *SeriesReport) show(t *target, at seat, o outcome, x value) {
+	h := HeadSample{Time: at.begin, Status: uint32(o.status), Line: at.line}
+	switch {
+	case o.void:
+	case t.meta.Type == columnar.Enum && x.integer >= 0 && x.integer < int64(len(t.meta.States)):
+		h.Value = t.meta.States[x.integer]
+	case t.meta.Type.Kind() == columnar.Floats:
+		h.Value = strconv.FormatFloat(x.float, 'g', -1, 64)
+	case t.meta.Type.Kind() == columnar.Ints:
+		h.Value = strconv.FormatInt(x.integer, 10)
+	default:
+		h.Value = strings.Clone(shorten(x.text))
+	}
+	s.Head = append(s.Head, h)
 }
 
 // count counts a sample whose slot begins at an instant.
@@ -162,7 +196,7 @@ func (s *SeriesReport) tally(o outcome, n int64) {
 
 // sum adds up what the series got.
 func (r *Report) sum(targets []*target) {
-	r.Samples, r.WithoutValue, r.Uncertain, r.Bad = 0, 0, 0, 0
+	r.Samples, r.WithoutValue, r.Uncertain, r.Bad, r.Already = 0, 0, 0, 0, 0
 	r.GridReport = GridReport{}
 	r.Series = nil
 	for _, t := range targets {
@@ -174,6 +208,7 @@ func (r *Report) sum(targets []*target) {
 		r.WithoutValue += s.WithoutValue
 		r.Uncertain += s.Uncertain
 		r.Bad += s.Bad
+		r.Already += s.Already
 		r.Duplicates += s.Duplicates
 		r.Replaced += s.Replaced
 		r.OffGrid += s.OffGrid
@@ -186,6 +221,7 @@ func (r *Report) sum(targets []*target) {
 // acknowledge notes how many samples the database has said are stored for good. Of
 // those that were sent some took the slots of others.
 func (r *Report) acknowledge(durable int64) {
+	durable += r.Already
 	r.Acknowledged = min(durable, r.Samples)
 	if lost := r.Samples + r.Replaced - durable; lost > 0 {
 		r.Acknowledged = max(0, r.Samples-lost)

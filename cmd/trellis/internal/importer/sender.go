@@ -61,6 +61,9 @@ func (s *sender) flush() error {
 			if t.meta.Type.Kind() != kind {
 				continue
 			}
+			if s.err = s.passOver(t); s.err != nil {
+				return s.err
+			}
 			for from := 0; from < len(t.times); {
 				from = b.take(t, from)
 				if b.full() {

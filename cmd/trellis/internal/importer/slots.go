@@ -97,6 +97,9 @@ func (f *fileRun) store(t *target, c *chunk, row int, column string, instant int
 		t.report.Replaced++
 	}
 	t.report.count(at.begin, o)
+	if f.opts.DryRun && len(t.report.Head) < headSamples {
+		t.report.show(t, at, o, x)
+	}
 	t.add(instant, o, x)
 	f.out.added(len(x.text))
 }

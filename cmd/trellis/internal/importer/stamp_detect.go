@@ -7,7 +7,7 @@ import (
 
 // dates and clocks make up the patterns that are tried on stamps that are not ISO.
 var (
-	dates  = []string{"%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y.%m.%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y", "%d %b %y", "%Y-%j", "%Y%m%d"}
+	dates  = []string{"%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y.%m.%d", "%d-%b-%Y", "%d %b %Y", "%b %d, %Y", "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d-%b-%y", "%d %b %y", "%Y-%j", "%Y%m%d", "%b %d %Y", "%b-%d-%Y", "%Y-%b-%d"}
 	clocks = []string{"", " %H:%M", " %H:%M:%S", " %H.%M", " %H.%M.%S", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S"}
 	zones  = []string{"", " %z", "%z"}
 )

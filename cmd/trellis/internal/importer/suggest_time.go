@@ -168,6 +168,9 @@ func (s *suggester) parts() (out []int) {
 		}
 		out = append(out, i)
 	}
+	if quarter := at(quarterKeys); quarter >= 0 && len(out) == 1 {
+		return []int{year, quarter}
+	}
 	if doy < 0 && len(out) < 3 {
 		return nil
 	}

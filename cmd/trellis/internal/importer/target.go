@@ -27,7 +27,8 @@ type target struct {
 	texts  []string
 	void   []bool // without a value
 	status []columnar.Status
-	bytes  int // of texts
+	bytes  int  // of texts
+	sent   bool // samples of it were sent before
 }
 
 // outcome is what became of one value.

@@ -36,7 +36,7 @@ type stamps struct {
 // layout.
 func (b *binding) readStamps(c *chunk) (*stamps, error) {
 	out := &stamps{at: make([]stamp, c.rows), state: make([]stampState, c.rows)}
-	if len(b.times) >= 3 || b.days {
+	if len(b.times) >= 3 || b.days || b.thirds {
 		b.readParts(c, out)
 		return out, nil
 	}
@@ -158,6 +158,11 @@ func (b *binding) readParts(c *chunk, out *stamps) {
 			continue
 		}
 		f := fields{year: parts[0], month: parts[1], day: parts[2], hour: parts[3], minute: parts[4], second: parts[5]}
+		if b.thirds {
+			if f.month = 3*parts[1] - 2; parts[1] < 1 || parts[1] > 4 {
+				out.state[row] = stampWrong
+			}
+		}
 		if b.days { // year, day of the year, hour, minute, second
 			date := time.Date(parts[0], 1, parts[1], 0, 0, 0, 0, time.UTC)
 			f = fields{year: date.Year(), month: int(date.Month()), day: date.Day(), hour: parts[2], minute: parts[3], second: parts[4]}
