@@ -28,7 +28,7 @@ type importFlags struct {
 	header, suggest                       bool
 	zone, series                          string
 	onError, report, progress, collide    string
-	codes, comment                        string
+	codes, comment, preset                string
 }
 
 // attributeFlags are the flags that describe series to be made, with the columns of
@@ -76,6 +76,14 @@ value. A value of --bad-value is stored as bad, and what was written is kept as
 raw_value. --quality names a column that says how good a value is; --quality-mask a
 column of true and false.
 
+Files. --suggest looks at a file and proposes the whole command. Texts are UTF-8, UTF-16
+or what --encoding says; compressed by gzip, zstd or bzip2, or alone in a zip archive;
+workbooks (.xlsx) and JSON lines are read, too.
+
+States. A word in the place of a number ('Bad Input', 'I/O Timeout', 'Shutdown') is stored
+as a sample without a value and with the status that it stands for; --state adds others.
+Quality codes of classic OPC DA are recognized, and stored as those of OPC UA.
+
 Edits. With --edit all that is imported becomes one edit of kind backfill, with its
 --reason and --source: nobody sees any of it before the end, and where the import
 fails there is nothing of it. The values that it replaced stay readable.
@@ -95,6 +103,9 @@ is 2. At the end there is a report.`,
       --type double --sample-t 15m --zone UTC --dry-run`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, files []string) error {
+			if err := setPreset(cmd.Flags(), f.preset); err != nil {
+				return err
+			}
 			opts, err := f.options(cmd.Flags(), files)
 			if err != nil {
 				return err
@@ -133,6 +144,7 @@ func (f *importFlags) addFlags(flags *pflag.FlagSet) {
 	for _, a := range attributeFlags {
 		flags.StringArray(a.flag, nil, "of series that are made: "+a.help+"; for one column: COLUMN=...")
 	}
+	flags.StringVar(&f.preset, "preset", "", "settings for exports of pi, canary, ignition, proficy, wiski, entsoe or pandas; flags that are given count before them")
 	flags.StringVar(&f.format, "format", "auto", "csv, tsv, json (an object in each line) or parquet; workbooks (.xlsx) are known by themselves")
 	flags.StringVar(&f.delimiter, "delimiter", "auto", "sign between the fields of CSV, or tab, or blank for runs of blanks")
 	flags.StringVar(&f.decimal, "decimal", ".", "decimal sign: . or ,")

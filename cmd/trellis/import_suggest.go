@@ -14,7 +14,7 @@ import (
 )
 
 // notSuggested are flags that say nothing of a file.
-var notSuggested = []string{"suggest", "server", "data", "user", "password-file", "dry-run", "report", "progress"}
+var notSuggested = []string{"suggest", "preset", "server", "data", "user", "password-file", "dry-run", "report", "progress"}
 
 // suggestImport reads a sample of a file, proposes the command that imports it, and tries
 // it without storing anything.

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shlex
 import subprocess
 
 import numpy as np
@@ -224,3 +225,30 @@ def test_the_grid_of_local_data_is_found_and_nothing_moves(binary, server, conn,
     means = pd.read_sql(f"SELECT local_bucket('1 month', time, '{zone}') AS month, avg(value) AS v FROM samples WHERE series = '{name}' GROUP BY 1 ORDER BY 1", conn)
     want = frame["v"].groupby(frame.index.tz_localize(None).to_period("M")).mean()
     assert list(means["v"]) == pytest.approx(list(want), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("file", "read"),
+    [
+        ("machine_temperature_system_failure.csv", lambda path: pd.read_csv(path, parse_dates=["timestamp"]).drop_duplicates("timestamp", keep="last").set_index("timestamp")),
+        (
+            "beijing_pm25_pollution.csv",
+            lambda path: pd.read_csv(path).assign(time=lambda f: pd.to_datetime(f[["year", "month", "day", "hour"]])).set_index("time").drop(columns=["No", "year", "month", "day", "hour"], errors="ignore"),
+        ),
+    ],
+)
+def test_the_command_that_is_suggested_imports_at_the_first_try(binary, server, conn, file, read):
+    path = str(rawfiles.path(file))
+    done = subprocess.run([binary, "import", "--suggest", path], capture_output=True, text=True, timeout=120, check=True)
+    words = shlex.split(done.stdout.split("\n\n")[0].replace("\\\n", " "))
+    assert words[:3] == ["trellis", "import", path]
+    name = words.index("--name") + 1
+    words[name] = "suggest/" + words[name]
+    report = run(binary, server, *words[2:])
+    assert report["refused_rows"] == report["refused_values"] == 0
+    frame = read(path)
+    for column in frame.select_dtypes("number"):
+        series = words[name].replace("{column}", column)
+        got = pd.read_sql(f"SELECT count(value) AS n, avg(value) AS mean FROM samples WHERE series = '{series}'", conn)
+        assert got["n"][0] == frame[column].count(), column
+        np.testing.assert_allclose(got["mean"][0], frame[column].mean(), rtol=1e-12)

@@ -26,7 +26,7 @@ type stored struct {
 // with the same value and status, and counts them: a file that is imported twice is
 // stored once.
 func (s *sender) passOver(t *target) error {
-	if t.report.Created || s.run.conn == nil || len(t.times) == 0 || t.sent && t.report.Replaced > 0 {
+	if t.report.Created || s.run.opts.Edit || s.run.conn == nil || len(t.times) == 0 || t.sent && t.report.Replaced > 0 {
 		return nil // what an earlier batch replaced is not sure to be seen yet
 	}
 	t.sent = true
