@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/postgres"
 	"github.com/trellisdb/trellis/meta/sqlite"
@@ -230,14 +231,18 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 	if strings.Contains(where, "://") {
 		return fmt.Errorf("catalog %s: name a file, or postgres://user@host/database", where)
 	}
-	if _, err := os.Stat(where); errors.Is(err, os.ErrNotExist) {
-		if !create {
-			return fmt.Errorf("%w: there is no file %s", ErrNoDatabase, where)
-		}
+	info, err := os.Stat(where)
+	if missing := errors.Is(err, os.ErrNotExist); missing || err == nil && info.Mode().IsRegular() && info.Size() == 0 {
 		// A new catalog would not know the log.
-		log := st.Place.LogDir()
-		if entries, err := os.ReadDir(log); err == nil && len(entries) > 0 {
-			return fmt.Errorf("catalog: there is no file %s, but %s is the log of a database: say where its catalog is, or, where it is lost, rebuild it with trellis repair", where, log)
+		if log := st.Place.LogDir(); hasEntries(log) {
+			what := "there is no file " + where
+			if !missing {
+				what = "the file " + where + " is empty"
+			}
+			return fmt.Errorf("catalog: %s, but %s is the log of a database: say where its catalog is, or, where it is lost, rebuild it with trellis repair: %w", what, log, columnar.ErrCorrupt)
+		}
+		if missing && !create {
+			return fmt.Errorf("%w: there is no file %s", ErrNoDatabase, where)
 		}
 	}
 	open := sqlite.Open
@@ -253,6 +258,12 @@ func (st *Storage) openCatalog(ctx context.Context, create bool) error {
 	}
 	st.Catalog = catalog
 	return nil
+}
+
+// hasEntries reports whether there is something in a directory.
+func hasEntries(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	return err == nil && len(entries) > 0
 }
 
 // Close closes the place.

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/trellisdb/trellis/columnar"
 	"github.com/trellisdb/trellis/meta"
 	"github.com/trellisdb/trellis/meta/postgres"
 	"github.com/trellisdb/trellis/meta/sqlite"
@@ -80,7 +81,11 @@ func (r *Repair) openCatalog(ctx context.Context, now int64) error {
 		}
 		r.catalog = catalog
 	} else {
-		if _, err := os.Stat(where); err != nil {
+		info, err := os.Stat(where)
+		if err == nil && info.Size() == 0 {
+			err = fmt.Errorf("the file is empty: %w", columnar.ErrCorrupt) // opened, it would be a new catalog
+		}
+		if err != nil {
 			r.Unreadable = err
 			return nil
 		}

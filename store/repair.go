@@ -14,6 +14,7 @@ import (
 type RepairPlan struct {
 	*Rebuilt
 	Lost        int64    // changes that the bucket has seen and that cannot be read any more
+	Ahead       int64    // changes that the catalog has and the bucket does not: it is the bucket that is old
 	Missing     []string // segments that are not in the bucket, or have another size there
 	Unknown     []string // objects among the segments that are none of them; nobody deletes them
 	Differences []string // what the catalog has otherwise; empty where it could not be asked
@@ -61,6 +62,7 @@ func PlanRepair(ctx context.Context, bucket object.Bucket, catalog meta.Catalog)
 	if content.ID != p.Content.ID && content.Changes > 0 {
 		return nil, foreign(p.Content.ID, content.ID)
 	}
+	p.Ahead = max(content.Changes-p.Newest, 0)
 	if content.Epoch < p.Content.Epoch {
 		p.Fault = errors.Join(p.Fault, fmt.Errorf("the catalog: %w: the bucket has had a writer of epoch %d, and it has given out %d", ErrBehind, p.Content.Epoch, content.Epoch))
 	}

@@ -32,6 +32,8 @@ is only in the write-ahead log is untouched; the next start recovers it.
 The server must be stopped. A catalog file is set aside, not deleted. A database of
 PostgreSQL is filled anew: take a dump of it first.
 
+A catalog that knows of more than the bucket is left alone, unless --with-loss gives that up.
+
 With --dry-run nothing is changed: it says what the catalog would hold, and what of that
 it has otherwise now. Where changes in the bucket are damaged, those after them cannot be
 had back: --with-loss goes on without them.
@@ -72,6 +74,8 @@ func (f *repairFlags) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	case f.dryRun:
 		return exitCode(exitDamaged)
+	case r.Plan.Ahead > 0 && !f.loss:
+		return fmt.Errorf("nothing was changed: the catalog has %s that the bucket does not know: it is the bucket that has gone back in time, or that was not written to yet; put the newest bucket back, start the server if it starts, or give those changes up with --with-loss", count(r.Plan.Ahead, "change"))
 	case r.Plan.Lost > 0 && !f.loss:
 		return fmt.Errorf("%s of the catalog cannot be had back from the bucket: restore a backup, or go on without with --with-loss", count(r.Plan.Lost, "change"))
 	case r.Plan.Elsewhere != "" && !f.yes:

@@ -29,13 +29,13 @@ func TestDatabasesThatAreNoCatalog(t *testing.T) {
 	for where, say := range map[string]string{
 		strings.Replace(right, "secret", "wrong", 1):     "password authentication failed",
 		strings.Replace(right, "//trellis", "//eve", 1):  "password authentication failed",
-		shared.URL("nowhere"):                            `database "nowhere" does not exist`,
+		shared.URL("nowhere"):                            `there is no database "nowhere"`,
 		right:                                            "its schema 4711 is newer than",
 		shared.URL(other):                                `relation "series" already exists`,
 		"postgres://trellis:secret@127.0.0.1:port/test1": "port",
 		"host":                     "host",
 		right + "&sslmode=require": "TLS",
-		"postgres://trellis:secret@127.0.0.1:1/test1": "refused",
+		"postgres://trellis:secret@127.0.0.1:1/test1": "no server listens there",
 	} {
 		c, err := postgres.Open(t.Context(), where, postgres.Options{Patience: 300 * time.Millisecond})
 		if err == nil {
