@@ -110,22 +110,29 @@ func AdoptBucket(ctx context.Context, bucket object.Bucket, catalog meta.Catalog
 	if err := putJSON(ctx, bucket, identityKey, object.Always, identity{identityFormat, id, has.Unknown}); err != nil {
 		return err
 	}
+	content, err := catalog.Export(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := putCheckpoint(ctx, bucket, &content); err != nil {
+		return err
+	}
+	// The former journal goes when the new one is there.
 	for _, prefix := range []string{writerPrefix, journalPrefix} {
 		keys, err := listKeys(ctx, bucket, prefix)
 		if err != nil {
 			return err
 		}
 		for _, key := range keys {
+			if key == checkpointKey(content.Changes) {
+				continue
+			}
 			if err := bucket.Delete(ctx, key); err != nil {
 				return err
 			}
 		}
 	}
-	content, err := catalog.Export(ctx)
-	if err == nil {
-		_, err = putCheckpoint(ctx, bucket, &content)
-	}
-	return err
+	return nil
 }
 
 // BucketHas says how the segments in a bucket lie to those of a catalog.

@@ -88,6 +88,7 @@ func TestABucketOfAnOlderReleaseIsThatOfTheCatalogThatKnowsIt(t *testing.T) {
 	forgetIdentity(t, a.bucket)
 	content, err := a.catalog.Export(t.Context())
 	content.Changes, content.Head = 0, ""
+	err = errors.Join(err, store.ForgetSeen(filepath.Join(a.dir, "log")))
 	if err = errors.Join(err, a.catalog.Replace(t.Context(), content)); err != nil {
 		t.Fatal(err)
 	}

@@ -359,7 +359,7 @@ func putCheckpoint(ctx context.Context, bucket object.Bucket, content *meta.Cont
 }
 
 // journaled is the catalog as others than the store see it: what they change is in the
-// bucket's journal before they are told.
+// bucket's journal before they are told. Who may not write any more changes nothing.
 type journaled struct {
 	meta.Catalog
 	store *Store
@@ -378,26 +378,41 @@ func (c *journaled) noted(ctx context.Context, err error) error {
 
 // CreateSeries implements [meta.Catalog].
 func (c *journaled) CreateSeries(ctx context.Context, series []meta.Series) ([]meta.Series, error) {
+	if err := c.store.refusal(); err != nil {
+		return nil, err
+	}
 	made, err := c.Catalog.CreateSeries(ctx, series)
 	return made, c.noted(ctx, err)
 }
 
 // UpdateSeries implements [meta.Catalog].
 func (c *journaled) UpdateSeries(ctx context.Context, series []meta.Series) error {
+	if err := c.store.refusal(); err != nil {
+		return err
+	}
 	return c.noted(ctx, c.Catalog.UpdateSeries(ctx, series))
 }
 
 // Pin implements [meta.Catalog].
 func (c *journaled) Pin(ctx context.Context, pin meta.Pin) error {
+	if err := c.store.refusal(); err != nil {
+		return err
+	}
 	return c.noted(ctx, c.Catalog.Pin(ctx, pin))
 }
 
 // Unpin implements [meta.Catalog].
 func (c *journaled) Unpin(ctx context.Context, name string) error {
+	if err := c.store.refusal(); err != nil {
+		return err
+	}
 	return c.noted(ctx, c.Catalog.Unpin(ctx, name))
 }
 
 // SetSetting implements [meta.Catalog].
 func (c *journaled) SetSetting(ctx context.Context, name, value string) error {
+	if err := c.store.refusal(); err != nil {
+		return err
+	}
 	return c.noted(ctx, c.Catalog.SetSetting(ctx, name, value))
 }

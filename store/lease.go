@@ -67,7 +67,7 @@ func (s *Store) newLog(ctx context.Context, dir string) (id string, err error) {
 		return "", err
 	}
 	if before.Log != "" {
-		s.logger.Info("the write-ahead log is a new one; what the last writer's holds and no segment has is not here: where that log still is, start on it",
+		s.logger.Warn("the write-ahead log is a new one; what the last writer's holds and no segment has is not here: where that log still is, start on it",
 			"directory", dir, "id", id, "last writer", before.Holder, "its log", before.Log)
 	}
 	return id, nil
@@ -161,6 +161,13 @@ func (s *Store) becomeWriter(ctx context.Context, holder string) (err error) {
 			return err
 		}
 		holder = fmt.Sprintf("%s:%d", host, os.Getpid())
+	}
+	before, err := s.catalog.Lease(ctx)
+	if err != nil {
+		return err
+	}
+	if before.Log != s.logID {
+		s.before = before.Holder // it has written since this log was
 	}
 	if s.epoch, err = s.catalog.Acquire(ctx, meta.Claim{Holder: holder, Log: s.logID, TTL: s.leaseTTL}); err != nil {
 		return err

@@ -105,6 +105,7 @@ type writer struct {
 	claim claim     // what the bucket has of this writer
 	logAt logFolder // of the log's directory
 
+	before  string   // who was the writer since this log was written to; empty: nobody else
 	journal journal  // of the catalog, in the bucket
 	seen    wal.File // how far the catalog had come, in the log's directory
 
@@ -268,6 +269,10 @@ func (s *Store) replay(ctx context.Context, from uint64) error {
 		}
 		return err
 	})
+	if err == nil && records > 0 && s.before != "" {
+		s.logger.Warn("the log holds samples that were acknowledged before another writer took over; they are written now, on top of what that one wrote in the same slots",
+			"records", records, "samples", s.state.active.samples, "the other writer", s.before)
+	}
 	if err == nil && records > 0 {
 		s.logger.Info("recovered from the write-ahead log", "records", records, "samples", s.state.active.samples)
 	}
