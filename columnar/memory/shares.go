@@ -4,7 +4,7 @@ package memory
 // the one place where that is decided.
 //
 // Of the limit, Outside is what the Go runtime does not count: the pages of the program
-// itself, which the kernel counts as resident (52 MiB of it at the start, up to 70 when
+// itself, which the kernel counts as resident (60 MiB of it at the start, up to 78 when
 // all has been used), the SQL parser's C memory, threads' stacks. The rest is the soft
 // limit of the Go runtime (GOMEMLIMIT): near it the collector runs as often as it must.
 // A part of that is the Budget, which holds what is counted one by one; what is left is
@@ -31,7 +31,7 @@ type Shares struct {
 
 // outside is the part of the memory of a process that the Go runtime does not count
 // and that does not grow with the limit.
-const outside = 72 << 20
+const outside = 80 << 20
 
 // LeastLimit is the smallest limit of a process that can be kept.
 const LeastLimit = 160 << 20
